@@ -1,0 +1,143 @@
+"""Access: one role per job, each allowed what that job does and on this stack's resources only."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import pulumi
+import pulumi_aws as aws
+from pulumi import Output, ResourceOptions
+
+SERVICES = {"train": "sagemaker", "serve": "sagemaker", "build": "codebuild"}
+Statement = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccessArgs:
+    prefix: str
+    account: Output[str]
+    region: str
+    bucket_arn: Output[str]
+    data_uri: Output[str]
+    """May be a prefix of somebody else's bucket; the training role reads it."""
+
+
+class Access(pulumi.ComponentResource):
+    """Outputs: train, serve, build: the roles' ARNs, known once their policies are attached."""
+
+    train: Output[str]
+    serve: Output[str]
+    build: Output[str]
+
+    def __init__(self, name: str, args: AccessArgs, opts: ResourceOptions | None = None) -> None:
+        super().__init__("slipway:index:Access", name, None, opts)
+        facts = Output.all(
+            account=args.account, region=args.region, bucket=args.bucket_arn, data=args.data_uri, prefix=args.prefix
+        )
+        policies = {"train": _train, "serve": _serve, "build": _build}
+        arns = {}
+        for job, statements in policies.items():
+            role = aws.iam.Role(
+                f"{args.prefix}-{job}",
+                description=f"slipway: what the {job} job of {args.prefix} may do",
+                assume_role_policy=args.account.apply(partial(_trust, SERVICES[job])),
+                opts=ResourceOptions(parent=self),
+            )
+            policy = aws.iam.RolePolicy(
+                f"{name}-{job}",
+                role=role.name,
+                policy=facts.apply(partial(_policy, statements)),
+                opts=ResourceOptions(parent=self),
+            )
+            # Through the policy: a job that starts before it is attached fails with AccessDenied.
+            arns[job] = Output.all(role.arn, policy.id).apply(lambda pair: pair[0])
+        self.train, self.serve, self.build = arns["train"], arns["serve"], arns["build"]
+        self.register_outputs(arns)
+
+
+def _trust(service: str, account: str) -> str:
+    """Only this account's jobs: without the condition any account's SageMaker could be talked into using the role."""
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": f"{service}.amazonaws.com"},
+        "Action": "sts:AssumeRole",
+        "Condition": {"StringEquals": {"aws:SourceAccount": account}},
+    }
+    return _document([statement])
+
+
+def _policy(statements: Callable[[Mapping[str, str]], list[Statement]], known: Mapping[str, str]) -> str:
+    return _document(statements(known))
+
+
+def _document(statements: list[Statement]) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": statements})
+
+
+def _allow(actions: list[str], resources: list[str], **conditions: Any) -> Statement:
+    statement: Statement = {"Effect": "Allow", "Action": actions, "Resource": resources}
+    return statement | ({"Condition": conditions} if conditions else {})
+
+
+def _arn(known: Mapping[str, str], service: str, resource: str) -> str:
+    return f"arn:aws:{service}:{known['region']}:{known['account']}:{resource}"
+
+
+def _read(bucket_arn: str, *prefixes: str) -> list[Statement]:
+    return [
+        _allow(["s3:GetObject"], [f"{bucket_arn}/{prefix}*" for prefix in prefixes]),
+        _allow(["s3:ListBucket"], [bucket_arn], StringLike={"s3:prefix": [f"{prefix}*" for prefix in prefixes]}),
+    ]
+
+
+def _pull(known: Mapping[str, str]) -> list[Statement]:
+    actions = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
+    return [
+        _allow(actions, [_arn(known, "ecr", f"repository/{known['prefix']}-*")]),
+        _allow(["ecr:GetAuthorizationToken"], ["*"]),  # AWS knows no narrower resource for this action
+    ]
+
+
+def _log(known: Mapping[str, str], *groups: str) -> Statement:
+    actions = ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"]
+    return _allow(actions, [_arn(known, "logs", f"log-group:{group}*") for group in groups])
+
+
+def _metrics(namespaces: list[str]) -> Statement:
+    # PutMetricData takes no resource; the namespace is its only handle.
+    return _allow(["cloudwatch:PutMetricData"], ["*"], StringEquals={"cloudwatch:namespace": namespaces})
+
+
+def _train(known: Mapping[str, str]) -> list[Statement]:
+    data_bucket, _, data_prefix = known["data"].removeprefix("s3://").partition("/")
+    bucket = known["bucket"]
+    return [
+        *_read(f"arn:aws:s3:::{data_bucket}", data_prefix),
+        *_read(bucket, "checkpoints/", "runs/"),
+        _allow(["s3:PutObject", "s3:AbortMultipartUpload"], [f"{bucket}/checkpoints/*", f"{bucket}/runs/*"]),
+        _allow(["s3:DeleteObject"], [f"{bucket}/checkpoints/*"]),
+        *_pull(known),
+        _log(known, "/aws/sagemaker/TrainingJobs"),
+        _metrics(["/aws/sagemaker/TrainingJobs"]),
+    ]
+
+
+def _serve(known: Mapping[str, str]) -> list[Statement]:
+    return [
+        *_read(known["bucket"], "runs/"),
+        *_pull(known),
+        _log(known, f"/aws/sagemaker/Endpoints/{known['prefix']}"),
+        _metrics(["/aws/sagemaker/Endpoints", "AWS/SageMaker"]),
+    ]
+
+
+def _build(known: Mapping[str, str]) -> list[Statement]:
+    push = ["ecr:CompleteLayerUpload", "ecr:InitiateLayerUpload", "ecr:PutImage", "ecr:UploadLayerPart"]
+    return [
+        *_read(known["bucket"], "code/"),
+        *_pull(known),
+        _allow(push, [_arn(known, "ecr", f"repository/{known['prefix']}-*")]),
+        _log(known, f"/aws/codebuild/{known['prefix']}-"),
+    ]

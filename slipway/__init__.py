@@ -1,0 +1,1 @@
+"""The `slipway` command: what an operator does besides `pulumi up`."""

@@ -1,0 +1,149 @@
+"""`slipway demo`: the product's whole job on this machine, shown step by step.
+
+data in S3 -> training job -> endpoint -> answers -> teardown -> proof. It brings an embedded AWS and a Pulumi state of
+its own in a folder that goes when it ends, however it ends, so it disturbs nothing and leaves nothing.
+"""
+
+import json
+import shutil
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from rich.columns import Columns
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from slipway import draw
+from slipway.deploy import Deployment, up
+from slipway.down import down
+from slipway.engine import Engine
+from slipway.errors import SlipwayError
+from slipway.invoke import ask, read_manifest
+from slipway.local import LocalAws
+from slipway.plugin import ensure_plugin
+from slipway.project import Stack, open_stack, root
+from slipway.view import Steps
+
+STACK = "local"
+SHOWN_DIGITS = 4
+LATENCY_CALLS = 200
+REAL_STACK = "dev"
+
+
+def demo(console: Console) -> None:
+    """The whole way. Raises SlipwayError when a step fails or anything is left at the end."""
+    started = time.monotonic()
+    scratch = root() / ".slipway"
+    scratch.mkdir(exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="demo-", dir=scratch))
+    aws = LocalAws(folder / "aws")
+    try:
+        with Steps(console) as steps:
+            stack = _start(aws, steps)
+            deployment = up(stack, steps)
+            outputs = _verify(stack, steps)
+            served_after = time.monotonic() - started
+            steps.note(_predictions(console, stack, outputs))
+            _latency(stack, outputs["endpoint"], steps)
+            steps.note(_names(stack, deployment))
+            left = down(stack, steps)
+            with steps.step("stop") as step:
+                aws.stop()
+                step.result = "the embedded AWS and all its processes have ended"
+    finally:
+        # Ctrl-C ends here too: first the processes, then their folder.
+        aws.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+    if left:
+        raise SlipwayError("left behind:\n" + "\n".join(f"  {item.kind} {item.name}" for item in left))
+    console.print(_verdict(served_after, time.monotonic() - started))
+
+
+def _start(aws: LocalAws, steps: Steps) -> Stack:
+    with steps.step("embedded AWS") as step:
+        step.show("starting")
+        running = aws.start(port=0)
+        stack = open_stack(STACK, aws)
+        ensure_plugin(stack.environment)
+        Engine(stack).ensure_stack()
+        step.result = f"{running.url}, no account, no docker; Pulumi's state in a temporary folder"
+    return stack
+
+
+def _verify(stack: Stack, steps: Steps) -> dict[str, Any]:
+    """The endpoint runs the configuration that the stack wants: a silent rollback would look like success."""
+    with steps.step("in service") as step:
+        outputs = Engine(stack).outputs()
+        found = stack.client("sagemaker").describe_endpoint(EndpointName=outputs["endpoint"])
+        if found["EndpointConfigName"] != outputs["endpoint_config"] or found.get("FailureReason"):
+            raise SlipwayError(
+                f"endpoint {outputs['endpoint']} runs {found['EndpointConfigName']}, not {outputs['endpoint_config']}: "
+                f"{found.get('FailureReason', 'no reason given')}"
+            )
+        count = sum(variant["CurrentInstanceCount"] for variant in found["ProductionVariants"])
+        step.result = f"{outputs['endpoint']} is {found['EndpointStatus']} with {count} instance(s)"
+    return outputs
+
+
+def _predictions(console: Console, stack: Stack, outputs: dict[str, Any]) -> RenderableType:
+    """Held-out digits, drawn, each with what the endpoint says it is."""
+    manifest = read_manifest(stack, outputs["artifact"])
+    runtime = stack.client("sagemaker-runtime")
+    examples = manifest["examples"][:SHOWN_DIGITS]
+    body = json.dumps({"instances": [example["instance"] for example in examples]}).encode()
+    answer = ask(runtime, outputs["endpoint"], body, "application/json")
+    predictions = json.loads(answer.body)["predictions"]
+    cells: list[RenderableType] = []
+    for example, prediction in zip(examples, predictions, strict=True):
+        highest = max(max(row) for row in example["instance"])
+        verdict = f"says {prediction['label']} ({prediction['score']:.0%}), is {example['target']}"
+        if console.is_terminal:
+            right = prediction["label"] == example["target"]
+            caption = Text(verdict, "green" if right else "bold red")
+            cells.append(Group(*draw.blocks(example["instance"], highest), caption))
+        else:
+            cells.append("\n".join([*draw.characters(example["instance"], highest), verdict, ""]))
+    title = "Digits that the model never saw, and the endpoint's answers"
+    if console.is_terminal:
+        return Panel(Columns(cells, padding=(0, 4)), title=title, expand=False, padding=(1, 2))
+    return "\n".join(["", title, *[str(cell) for cell in cells]])
+
+
+def _latency(stack: Stack, endpoint: str, steps: Steps) -> None:
+    with steps.step("latency") as step:
+        manifest_free_body = json.dumps({"instances": [[[0.0] * 8] * 8]}).encode()
+        runtime = stack.client("sagemaker-runtime")
+        times_ms = []
+        for number in range(LATENCY_CALLS):
+            times_ms.append(ask(runtime, endpoint, manifest_free_body, "application/json").seconds * 1000)
+            step.show(f"{number + 1} of {LATENCY_CALLS} calls")
+        p50 = statistics.median(times_ms)
+        p99 = statistics.quantiles(times_ms, n=100)[98]
+        step.result = f"p50 {p50:.1f} ms, p99 {p99:.1f} ms over {LATENCY_CALLS} calls, one after the other, by boto3"
+
+
+def _names(stack: Stack, deployment: Deployment) -> RenderableType:
+    """What exists now, and what a stack on a real account would call it."""
+    table = Table(title="What exists now, and its name in a real account", title_justify="left", box=None)
+    for column in ("resource", "here", f"after pulumi up --stack {REAL_STACK}"):
+        table.add_column(column, overflow="fold")
+    real = f"{stack.project}-{REAL_STACK}"
+    for kind, names in deployment.made.items():
+        short = kind.split(":")[1].split("/")[0] + " " + kind.rsplit(":", 1)[1]
+        for name in names:
+            if stack.prefix in name and "/" not in name.replace(f"endpoint/{stack.prefix}/", ""):
+                table.add_row(short, name, name.replace(stack.prefix, real))
+    return Padding(table, (1, 0))
+
+
+def _verdict(served_after: float, total: float) -> Text:
+    return Text(
+        f"Trained, deployed and answering after {served_after:.1f} s; removed, with nothing left, after {total:.1f} s.",
+        "bold green",
+    )

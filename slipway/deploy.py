@@ -1,0 +1,116 @@
+"""`pulumi up` and `destroy` seen as the few things a person waits for: resources, image, training, endpoint.
+
+The engine reports single resources. Which of the four is under way is told by the first resource of each.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from slipway.engine import Diagnostic, Engine, Event, ResourceEvent
+from slipway.logs import Tail, run_source
+from slipway.project import Stack
+from slipway.view import Step, Steps
+
+# The first resource of each stretch, in the order in which the program makes them.
+STRETCHES = {
+    "aws:codebuild/project:Project": "image",
+    "aws:sagemaker/trainingJob:TrainingJob": "training",
+    "aws:sagemaker/model:Model": "endpoint",
+}
+
+
+@dataclass
+class Deployment:
+    """What an `up` made: Pulumi type -> names in AWS, and how many resources changed."""
+
+    made: dict[str, list[str]] = field(default_factory=dict)
+    changed: int = 0
+
+
+def up(stack: Stack, steps: Steps) -> Deployment:
+    """Run `pulumi up` on the stack, shown step by step.
+
+    Raises SlipwayError with the engine's own error, which carries a failed build's or run's reason and log tail.
+    """
+    watch = _Watch(stack, steps)
+    try:
+        for event in Engine(stack).run("up"):
+            watch.see(event)
+    except BaseException:
+        watch.finish(failed=True)
+        raise
+    watch.finish(failed=False)
+    return watch.deployment
+
+
+def destroy(stack: Stack, show: Callable[[str], None]) -> int:
+    """Run `pulumi destroy`; returns how many resources were deleted."""
+    deleted = 0
+    for event in Engine(stack).run("destroy"):
+        if isinstance(event, ResourceEvent) and event.type.startswith("aws:") and event.phase == "done":
+            deleted += 1
+            show(f"{deleted} deleted, last: {event.name}")
+    return deleted
+
+
+class _Watch:
+    """Turns the engine's events into steps."""
+
+    def __init__(self, stack: Stack, steps: Steps) -> None:
+        self.deployment = Deployment()
+        self._stack = stack
+        self._steps = steps
+        self._step = steps.begin("resources")
+        self._tail: Tail | None = None
+
+    def see(self, event: Event) -> None:
+        if isinstance(event, ResourceEvent):
+            self._resource(event)
+        elif isinstance(event, Diagnostic):
+            if event.ephemeral:
+                self._step.show(event.message.splitlines()[0])
+        elif self._step.title == "training":
+            self._training_line()
+
+    def _resource(self, event: ResourceEvent) -> None:
+        if not event.type.startswith("aws:"):
+            return
+        stretch = STRETCHES.get(event.type)
+        if event.phase == "begun" and stretch and stretch != self._step.title and event.change != "delete":
+            self._next(stretch)
+        if event.phase == "done" and event.id and event.change != "delete":
+            self.deployment.made.setdefault(event.type, []).append(event.id)
+            if event.change != "same":
+                self.deployment.changed += 1
+            if self._step.title == "resources":
+                self._step.show(f"{sum(map(len, self.deployment.made.values()))} so far, last: {event.name}")
+
+    def _next(self, title: str) -> None:
+        self._summarize(self._step)
+        self._steps.end(self._step)
+        self._step = self._steps.begin(title)
+
+    def _training_line(self) -> None:
+        """The run's newest line of its log, a moment after the job wrote it."""
+        if self._tail is None:
+            runs = self.deployment.made.get("aws:sagemaker/trainingJob:TrainingJob")
+            if not runs:
+                return
+            self._tail = Tail(self._stack, run_source(self._stack, runs[-1]))
+        lines = [line.message for line in self._tail.new_lines() if "=" in line.message]
+        if lines:
+            self._step.show(lines[-1])
+            for line in lines:
+                if line.startswith(("test_accuracy=", "gate=")):
+                    self._step.result = f"{self._step.result} {line}".strip()
+
+    def _summarize(self, step: Step) -> None:
+        made = self.deployment.made
+        if step.title == "resources":
+            step.result = f"{sum(map(len, made.values()))} in place: bucket, data, roles, image repository"
+        elif step.title == "training":
+            self._training_line()
+
+    def finish(self, *, failed: bool) -> None:
+        self._summarize(self._step)
+        self._steps.end(self._step, failed=failed)

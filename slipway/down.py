@@ -1,0 +1,34 @@
+"""`slipway down`: remove everything of a stack, then prove it."""
+
+from slipway.deploy import destroy
+from slipway.leaks import RUN_LOGS, Leftover, find_leaks, run_log_streams
+from slipway.project import Stack
+from slipway.view import Steps
+
+
+def down(stack: Stack, steps: Steps) -> list[Leftover]:
+    """`pulumi destroy`, the runs' logs, the search for leftovers; returns what is left (nothing, one hopes)."""
+    with steps.step("teardown") as step:
+        step.result = f"{destroy(stack, step.show)} resources deleted"
+    with steps.step("run logs") as step:
+        streams = run_log_streams(stack)
+        logs = stack.client("logs")
+        for stream in streams:
+            step.show(stream)
+            logs.delete_log_stream(logGroupName=RUN_LOGS, logStreamName=stream)
+        step.result = f"{len(streams)} log streams deleted"
+    return check(stack, steps)
+
+
+def check(stack: Stack, steps: Steps) -> list[Leftover]:
+    """The leak check as a step."""
+    with steps.step("leak check") as step:
+        kinds: list[str] = []
+
+        def looked_at(kind: str) -> None:
+            kinds.append(kind)
+            step.show(f"searching: {kind}")
+
+        left = find_leaks(stack, looked_at)
+        step.result = f"{len(left) or 'nothing'} left of {stack.prefix} ({len(kinds)} searches, by name and by tag)"
+    return left

@@ -1,0 +1,161 @@
+"""The Pulumi engine as a child process: its verbs, its events one by one, and an end on Ctrl-C.
+
+for event in Engine(stack).run("up"): ...
+"""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from slipway import pulumi_cli
+from slipway.errors import SlipwayError
+from slipway.project import Stack
+
+POLL_SECONDS = 0.1
+INTERRUPT_SECONDS = 10.0  # the engine finishes the calls in flight, so that its state stays true
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResourceEvent:
+    """One resource begun, done or failed. `change` is the engine's word: create, update, same, delete, replace ..."""
+
+    phase: str
+    change: str
+    type: str
+    name: str
+    id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Diagnostic:
+    severity: str
+    message: str
+    ephemeral: bool
+
+
+class Tick:
+    """Nothing new from the engine; the caller may look at something else."""
+
+
+Event = ResourceEvent | Diagnostic | Tick
+
+
+class Engine:
+    """Pulumi's verbs on one stack."""
+
+    def __init__(self, stack: Stack) -> None:
+        self.stack = stack
+
+    def _command(self, *words: str) -> list[str]:
+        folder = pulumi_cli.find()
+        if folder is None:
+            raise SlipwayError("no Pulumi CLI; get it: python -m slipway.pulumi_cli")
+        return [str(folder / "pulumi"), *words, "--non-interactive", "--cwd", str(self.stack.root)]
+
+    def call(self, *words: str) -> str:
+        """One short command's standard output. Raises SlipwayError with its standard error."""
+        done = subprocess.run(self._command(*words), env=self.stack.environment, capture_output=True, text=True)
+        if done.returncode:
+            raise SlipwayError(f"pulumi {' '.join(words)} failed:\n{done.stderr.strip() or done.stdout.strip()}")
+        return done.stdout
+
+    def ensure_stack(self) -> None:
+        """Make the stack in its backend if it is not there."""
+        self.call("stack", "select", "--create", self.stack.name)
+
+    def outputs(self) -> dict[str, Any]:
+        """The stack's outputs; empty when it was never up."""
+        outputs: dict[str, Any] = json.loads(self.call("stack", "output", "--json", "--stack", self.stack.name))
+        return outputs
+
+    def run(self, verb: str, *options: str) -> Iterator[Event]:
+        """`pulumi up` or `destroy`, yielding its events, and a Tick whenever there are none for a moment.
+
+        Raises SlipwayError with the engine's error diagnostics when it fails. Closing the iterator (Ctrl-C) interrupts
+        the engine and waits for it.
+        """
+        with tempfile.TemporaryDirectory(prefix="slipway-") as folder:
+            log = Path(folder) / "events"
+            log.touch()
+            command = self._command(verb, "--yes", "--skip-preview", "--stack", self.stack.name, *options)
+            with (Path(folder) / "output").open("w+") as output:
+                process = subprocess.Popen(
+                    [*command, "--event-log", str(log)],
+                    # The event log is still marked as a debugging flag.
+                    env={**self.stack.environment, "PULUMI_DEBUG_COMMANDS": "true"},
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    stdin=subprocess.DEVNULL,
+                    start_new_session=True,
+                )
+                errors: list[str] = []
+                try:
+                    for event in _follow(log, process):
+                        if isinstance(event, Diagnostic) and event.severity == "error":
+                            errors.append(event.message)
+                        yield event
+                finally:
+                    _finish(process)
+                if process.returncode:
+                    output.seek(0)
+                    raise SlipwayError("\n".join(errors).strip() or output.read().strip())
+
+
+def _follow(log: Path, process: "subprocess.Popen[bytes]") -> Iterator[Event]:
+    """The events of a growing JSON-lines file, until the process has ended and the file is read."""
+    with log.open() as file:
+        rest = ""
+        while True:
+            ended = process.poll() is not None
+            rest += file.read()
+            *lines, rest = rest.split("\n")
+            for line in lines:
+                if line and (event := _event(json.loads(line))):
+                    yield event
+            if ended:
+                return
+            if not lines:
+                yield Tick()
+                time.sleep(POLL_SECONDS)
+
+
+PHASES = {"resourcePreEvent": "begun", "resOutputsEvent": "done", "resOpFailedEvent": "failed"}
+
+
+def _event(raw: dict[str, Any]) -> Event | None:
+    for key, phase in PHASES.items():
+        if key in raw:
+            facts = raw[key]["metadata"]
+            state = facts.get("new") or facts.get("old") or {}
+            name = facts["urn"].rsplit("::", 1)[1]
+            return ResourceEvent(
+                phase=phase, change=facts["op"], type=facts["type"], name=name, id=str(state.get("id", ""))
+            )
+    if "diagnosticEvent" in raw:
+        facts = raw["diagnosticEvent"]
+        return Diagnostic(
+            severity=facts["severity"], message=facts["message"].rstrip(), ephemeral=facts.get("ephemeral", False)
+        )
+    return None
+
+
+def _finish(process: "subprocess.Popen[bytes]") -> None:
+    """No engine, language host or provider outlives us: interrupt, wait, kill the whole group."""
+    if process.poll() is None:
+        # To the engine alone: it still needs its provider to finish the calls in flight.
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(INTERRUPT_SECONDS)
+        except subprocess.TimeoutExpired:
+            pass
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()

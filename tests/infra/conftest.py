@@ -1,0 +1,32 @@
+"""The program under mocks, with the settings of a stack in this checkout."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from infra.__main__ import program
+from infra.settings import read_settings
+from tests.infra.recorder import Declared, FakeActions, record
+
+ROOT = Path(__file__).resolve().parents[2]
+Recorded = tuple[list[Declared], dict[str, Any], FakeActions]
+
+
+def recorded(preview: bool = False, **changes: Any) -> Recorded:
+    """What the program declares for Pulumi.dev.yaml with some keys changed (None removes one)."""
+    config = yaml.safe_load((ROOT / "Pulumi.dev.yaml").read_text())["config"]
+    config |= {f"slipway:{key}": value for key, value in changes.items()}
+    settings, region = read_settings(
+        {key: value for key, value in config.items() if value is not None}, "slipway", "dev", {}
+    )
+    actions = FakeActions()
+    declared, exports = record(lambda: program(settings, region, actions), preview=preview)  # type: ignore[arg-type]
+    return declared, exports, actions
+
+
+@pytest.fixture
+def declare() -> Callable[..., Recorded]:
+    return recorded

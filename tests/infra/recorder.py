@@ -1,0 +1,123 @@
+"""Runs the Pulumi program without an engine and records every resource it declares.
+
+A mocked AWS answers with the outputs that the real provider would compute, because an output that a mock leaves out turns
+into None and the input that depends on it silently vanishes.
+"""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pulumi
+from pulumi.runtime import mocks as pulumi_mocks
+from pulumi.runtime.mocks import MockCallArgs, MockMonitor, MockResourceArgs, Mocks
+
+ACCOUNT = "123456789012"
+REGION = "eu-west-1"
+TIMEOUT_SECONDS = 60
+
+
+@dataclass(kw_only=True)
+class Declared:
+    """One resource as the engine would see it."""
+
+    type: str
+    name: str
+    inputs: dict[str, Any]
+    parent: str = ""
+    protect: bool = False
+    retain_on_delete: bool = False
+    depends_on: list[str] = field(default_factory=list)
+
+
+class FakeActions:
+    """The program's API calls, answered at once; what was asked is kept."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, ...]] = []
+
+    async def built_image(self, uri: str, project: str, resource: pulumi.Resource) -> str:
+        self.asked.append(("build", project))
+        return uri
+
+    async def trained_model(self, job: str, resource: pulumi.Resource) -> str:
+        self.asked.append(("train", job))
+        return f"s3://trained/{job}/model.tar.gz"
+
+    async def free_endpoint_name(self, name: str, prefix: str) -> str:
+        self.asked.append(("free", name))
+        return name
+
+
+class _Aws(Mocks):
+    """Computed outputs by type; `arn`, `name` and `id` for all."""
+
+    def new_resource(self, args: MockResourceArgs) -> tuple[str, dict[str, Any]]:
+        auto_name = f"{args.name}-abc1234"
+        name = args.inputs.get("name") or args.inputs.get("bucket") or auto_name
+        state = {"name": name, "arn": f"arn:aws:{args.typ.split(':')[1].split('/')[0]}:::{name}", **args.inputs}
+        if args.typ.startswith("aws:s3/bucket:"):
+            state |= {"bucket": auto_name, "arn": f"arn:aws:s3:::{auto_name}"}
+        if args.typ.startswith("aws:ecr/repository:"):
+            state["repositoryUrl"] = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/{name}"
+        return f"{args.name}_id", state
+
+    def call(self, args: MockCallArgs) -> dict[str, Any]:
+        if args.token == "aws:index/getCallerIdentity:getCallerIdentity":
+            return {"accountId": ACCOUNT, "arn": f"arn:aws:iam::{ACCOUNT}:root", "userId": "x", "id": ACCOUNT}
+        raise AssertionError(f"the program calls {args.token}, which this mock does not know")
+
+
+class _Monitor(MockMonitor):
+    """Keeps the resource options, which the mocks themselves never see."""
+
+    def __init__(self, declared: list[Declared]) -> None:
+        super().__init__(_Aws())
+        self._declared = declared
+        self._lock = threading.Lock()
+
+    def RegisterResource(self, request: Any) -> Any:  # noqa: N802 (gRPC's name)
+        with self._lock:
+            self._declared.append(
+                Declared(
+                    type=request.type,
+                    name=request.name,
+                    inputs=pulumi_mocks.rpc.deserialize_properties(request.object),
+                    parent=request.parent.rsplit("::", 1)[-1],
+                    protect=request.protect,
+                    retain_on_delete=request.retainOnDelete,
+                    depends_on=sorted({urn.rsplit("::", 1)[-1] for urn in request.dependencies}),
+                )
+            )
+        return super().RegisterResource(request)
+
+
+def record(
+    program: Callable[[], None], stack: str = "dev", *, preview: bool = False
+) -> tuple[list[Declared], dict[str, Any]]:
+    """Everything `program` declares, by name, and its exports.
+
+    Raises whatever the program raises.
+    """
+    declared: list[Declared] = []
+    exports: dict[str, Any] = {}
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    try:
+        monitor = _Monitor(declared)
+        pulumi.runtime.set_mocks(_Aws(), project="slipway", stack=stack, preview=preview, monitor=monitor)
+
+        @pulumi.runtime.test
+        def run() -> Any:
+            root = pulumi.runtime.get_root_resource()
+            root.outputs.clear()  # one root serves every program of this process
+            program()
+            return pulumi.Output.all(**root.outputs).apply(exports.update)
+
+        run()
+    finally:
+        loop.close()
+        asyncio.set_event_loop(None)
+    return sorted(declared, key=lambda one: (one.type, one.name)), exports
