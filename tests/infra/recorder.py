@@ -1,7 +1,7 @@
 """Runs the Pulumi program without an engine and records every resource it declares.
 
-A mocked AWS answers with the outputs that the real provider would compute, because an output that a mock leaves out turns
-into None and the input that depends on it silently vanishes.
+A mocked AWS answers with the outputs that the real provider would compute, because an output that a mock leaves out
+turns into None and the input that depends on it silently vanishes.
 """
 
 import asyncio
