@@ -7,6 +7,7 @@ Only here does the program talk to AWS itself; address and account come from the
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import boto3
@@ -16,6 +17,9 @@ from botocore.exceptions import ClientError
 POLL_SECONDS = 0.5  # the first look; each further one waits longer
 SLOWEST_POLL_SECONDS = 10.0
 LOG_TAIL_LINES = 20
+
+
+Say = Callable[[str], None]
 
 
 class ActionFailed(pulumi.RunError):
@@ -36,14 +40,14 @@ class Actions:
 
         Raises ActionFailed with the end of the build's log.
         """
-        return await asyncio.to_thread(self._build, uri, project, resource)
+        return await asyncio.to_thread(self._build, uri, project, _sayer(resource))
 
     async def trained_model(self, job: str, resource: pulumi.Resource) -> str:
         """The artifact's S3 URI of training job `job`, once it has completed.
 
         Raises ActionFailed with the job's reason when it failed, was stopped, or was refused by its gate.
         """
-        return await asyncio.to_thread(self._wait_for_run, job, resource)
+        return await asyncio.to_thread(self._wait_for_run, job, _sayer(resource))
 
     async def free_endpoint_name(self, name: str, prefix: str) -> str:
         """`name`, once no failed endpoint of this stack holds it.
@@ -51,14 +55,14 @@ class Actions:
         A first deployment that fails leaves its endpoint in AWS but not in Pulumi's state, and the next one is refused
         with "Cannot create already existing endpoint" (terraform-provider-aws#40080).
         """
-        return await asyncio.to_thread(self._clear_failed_endpoint, name, prefix)
+        return await asyncio.to_thread(self._clear_failed_endpoint, name, prefix, _sayer(None))
 
-    def _build(self, uri: str, project: str, resource: pulumi.Resource) -> str:
+    def _build(self, uri: str, project: str, say: Say) -> str:
         repository, tag = uri.rsplit("/", 1)[1].split(":")
         if self._image_exists(repository, tag):
             return uri
         codebuild = self._client("codebuild")
-        pulumi.log.info(f"building image {tag[:12]}", resource)
+        say(f"building image {tag}")
         build = codebuild.start_build(
             projectName=project, environmentVariablesOverride=[{"name": "IMAGE_URI", "value": uri}]
         )["build"]
@@ -90,7 +94,7 @@ class Actions:
             raise
         return True
 
-    def _wait_for_run(self, job: str, resource: pulumi.Resource) -> str:
+    def _wait_for_run(self, job: str, say: Say) -> str:
         sagemaker = self._client("sagemaker")
         shown: list[str] = []
 
@@ -98,7 +102,7 @@ class Actions:
             found: dict[str, Any] = sagemaker.describe_training_job(TrainingJobName=job)
             if found["SecondaryStatus"] not in shown[-1:]:
                 shown.append(found["SecondaryStatus"])
-                pulumi.log.info(f"run {job}: {shown[-1]}", resource, ephemeral=True)
+                say(f"run {job}: {shown[-1]}")
             return found
 
         run = _poll(look, lambda found: found["TrainingJobStatus"] in ("Completed", "Failed", "Stopped"))
@@ -115,7 +119,7 @@ class Actions:
         artifact: str = run["ModelArtifacts"]["S3ModelArtifacts"]
         return artifact
 
-    def _clear_failed_endpoint(self, name: str, prefix: str) -> str:
+    def _clear_failed_endpoint(self, name: str, prefix: str, say: Say) -> str:
         sagemaker = self._client("sagemaker")
         try:
             found = sagemaker.describe_endpoint(EndpointName=name)
@@ -127,7 +131,7 @@ class Actions:
             return name
         tags = {tag["Key"]: tag["Value"] for tag in sagemaker.list_tags(ResourceArn=found["EndpointArn"])["Tags"]}
         if f"{tags.get('slipway:project')}-{tags.get('slipway:stack')}" == prefix:
-            pulumi.log.info(f"removing the failed endpoint {name}: {found.get('FailureReason', '')}")
+            say(f"removing the failed endpoint {name}: {found.get('FailureReason', '')}")
             sagemaker.delete_endpoint(EndpointName=name)
             sagemaker.get_waiter("endpoint_deleted").wait(EndpointName=name, WaiterConfig={"Delay": 1})
         return name
@@ -149,6 +153,16 @@ class Actions:
             # The tail is a courtesy inside another error, which must not be lost to this one.
             return f"  (no log: {error.response['Error']['Message']})"
         return "\n".join(f"  {event['message'].rstrip()}" for event in events)
+
+
+def _sayer(resource: pulumi.Resource | None) -> Say:
+    """Shows a line beside the resource while it is true. Pulumi's log wants the event loop's own thread."""
+    loop = asyncio.get_running_loop()
+
+    def say(text: str) -> None:
+        loop.call_soon_threadsafe(partial(pulumi.log.info, text, resource, ephemeral=True))
+
+    return say
 
 
 def _poll(look: Callable[[], dict[str, Any]], done: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:

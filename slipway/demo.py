@@ -34,6 +34,16 @@ STACK = "local"
 SHOWN_DIGITS = 4
 LATENCY_CALLS = 200
 REAL_STACK = "dev"
+# Of all that a stack has, what people meet by name in AWS's console.
+NAMED = {
+    "aws:s3/bucket:Bucket": "bucket",
+    "aws:iam/role:Role": "role",
+    "aws:ecr/repository:Repository": "image repository",
+    "aws:sagemaker/trainingJob:TrainingJob": "training job",
+    "aws:sagemaker/model:Model": "model",
+    "aws:sagemaker/endpoint:Endpoint": "endpoint",
+}
+Example = dict[str, Any]
 
 
 def demo(console: Console) -> None:
@@ -48,10 +58,12 @@ def demo(console: Console) -> None:
             stack = _start(aws, steps)
             deployment = up(stack, steps)
             outputs = _verify(stack, steps)
+            examples = read_manifest(stack, outputs["artifact"])["examples"]
+            picture = _predictions(console, stack, outputs["endpoint"], examples)
             served_after = time.monotonic() - started
-            steps.note(_predictions(console, stack, outputs))
-            _latency(stack, outputs["endpoint"], steps)
-            steps.note(_names(stack, deployment))
+            steps.note(picture)
+            _latency(stack, outputs["endpoint"], examples[0], steps)
+            steps.note(_names(console, stack, deployment))
             left = down(stack, steps)
             with steps.step("stop") as step:
                 aws.stop()
@@ -62,7 +74,7 @@ def demo(console: Console) -> None:
         shutil.rmtree(folder, ignore_errors=True)
     if left:
         raise SlipwayError("left behind:\n" + "\n".join(f"  {item.kind} {item.name}" for item in left))
-    console.print(_verdict(served_after, time.monotonic() - started))
+    console.print(_verdict(served_after, time.monotonic() - started), soft_wrap=True)
 
 
 def _start(aws: LocalAws, steps: Steps) -> Stack:
@@ -91,16 +103,12 @@ def _verify(stack: Stack, steps: Steps) -> dict[str, Any]:
     return outputs
 
 
-def _predictions(console: Console, stack: Stack, outputs: dict[str, Any]) -> RenderableType:
+def _predictions(console: Console, stack: Stack, endpoint: str, examples: list[Example]) -> RenderableType:
     """Held-out digits, drawn, each with what the endpoint says it is."""
-    manifest = read_manifest(stack, outputs["artifact"])
-    runtime = stack.client("sagemaker-runtime")
-    examples = manifest["examples"][:SHOWN_DIGITS]
-    body = json.dumps({"instances": [example["instance"] for example in examples]}).encode()
-    answer = ask(runtime, outputs["endpoint"], body, "application/json")
-    predictions = json.loads(answer.body)["predictions"]
+    shown = examples[:SHOWN_DIGITS]
+    predictions = json.loads(ask(stack.client("sagemaker-runtime"), endpoint, _body(*shown)).body)["predictions"]
     cells: list[RenderableType] = []
-    for example, prediction in zip(examples, predictions, strict=True):
+    for example, prediction in zip(shown, predictions, strict=True):
         highest = max(max(row) for row in example["instance"])
         verdict = f"says {prediction['label']} ({prediction['score']:.0%}), is {example['target']}"
         if console.is_terminal:
@@ -109,36 +117,44 @@ def _predictions(console: Console, stack: Stack, outputs: dict[str, Any]) -> Ren
             cells.append(Group(*draw.blocks(example["instance"], highest), caption))
         else:
             cells.append("\n".join([*draw.characters(example["instance"], highest), verdict, ""]))
-    title = "Digits that the model never saw, and the endpoint's answers"
+    title = "Digits that the model never saw, and what the endpoint says they are"
     if console.is_terminal:
         return Panel(Columns(cells, padding=(0, 4)), title=title, expand=False, padding=(1, 2))
-    return "\n".join(["", title, *[str(cell) for cell in cells]])
+    return "\n".join(["", title, "", *[str(cell) for cell in cells]])
 
 
-def _latency(stack: Stack, endpoint: str, steps: Steps) -> None:
+def _body(*examples: Example) -> bytes:
+    return json.dumps({"instances": [example["instance"] for example in examples]}).encode()
+
+
+def _latency(stack: Stack, endpoint: str, example: Example, steps: Steps) -> None:
     with steps.step("latency") as step:
-        manifest_free_body = json.dumps({"instances": [[[0.0] * 8] * 8]}).encode()
-        runtime = stack.client("sagemaker-runtime")
+        runtime, body = stack.client("sagemaker-runtime"), _body(example)
         times_ms = []
         for number in range(LATENCY_CALLS):
-            times_ms.append(ask(runtime, endpoint, manifest_free_body, "application/json").seconds * 1000)
+            times_ms.append(ask(runtime, endpoint, body).seconds * 1000)
             step.show(f"{number + 1} of {LATENCY_CALLS} calls")
         p50 = statistics.median(times_ms)
         p99 = statistics.quantiles(times_ms, n=100)[98]
-        step.result = f"p50 {p50:.1f} ms, p99 {p99:.1f} ms over {LATENCY_CALLS} calls, one after the other, by boto3"
+        step.result = f"p50 {p50:.1f} ms, p99 {p99:.1f} ms over {LATENCY_CALLS} calls by boto3, one after the other"
 
 
-def _names(stack: Stack, deployment: Deployment) -> RenderableType:
-    """What exists now, and what a stack on a real account would call it."""
-    table = Table(title="What exists now, and its name in a real account", title_justify="left", box=None)
-    for column in ("resource", "here", f"after pulumi up --stack {REAL_STACK}"):
-        table.add_column(column, overflow="fold")
+def _names(console: Console, stack: Stack, deployment: Deployment) -> RenderableType:
+    """What exists now, and what the same stack would be called in a real account."""
     real = f"{stack.project}-{REAL_STACK}"
-    for kind, names in deployment.made.items():
-        short = kind.split(":")[1].split("/")[0] + " " + kind.rsplit(":", 1)[1]
-        for name in names:
-            if stack.prefix in name and "/" not in name.replace(f"endpoint/{stack.prefix}/", ""):
-                table.add_row(short, name, name.replace(stack.prefix, real))
+    rows = [
+        (label, name, name.replace(stack.prefix, real))
+        for kind, label in NAMED.items()
+        for name in deployment.made.get(kind, [])
+    ]
+    title = f"What exists now, and what `pulumi up --stack {REAL_STACK}` calls it in a real account"
+    if not console.is_terminal:
+        return "\n".join(["", title, *[f"  {label:<16} {here:<40} {there}" for label, here, there in rows], ""])
+    table = Table(title=title, title_justify="left", title_style="", box=None, header_style="dim")
+    for column in ("", "here", f"stack {REAL_STACK}"):
+        table.add_column(column, no_wrap=True)
+    for row in rows:
+        table.add_row(*row)
     return Padding(table, (1, 0))
 
 

@@ -9,14 +9,17 @@ from dataclasses import dataclass, field
 from slipway.engine import Diagnostic, Engine, Event, ResourceEvent
 from slipway.logs import Tail, run_source
 from slipway.project import Stack
-from slipway.view import Step, Steps
+from slipway.view import Steps
 
 # The first resource of each stretch, in the order in which the program makes them.
+TRAINING_JOB = "aws:sagemaker/trainingJob:TrainingJob"
 STRETCHES = {
     "aws:codebuild/project:Project": "image",
-    "aws:sagemaker/trainingJob:TrainingJob": "training",
+    TRAINING_JOB: "training",
     "aws:sagemaker/model:Model": "endpoint",
 }
+
+VERDICTS = ("test_accuracy=", "gate=")  # the lines of a run's log that say what it came to
 
 
 @dataclass
@@ -70,7 +73,7 @@ class _Watch:
             if event.ephemeral:
                 self._step.show(event.message.splitlines()[0])
         elif self._step.title == "training":
-            self._training_line()
+            self._training_lines()
 
     def _resource(self, event: ResourceEvent) -> None:
         if not event.type.startswith("aws:"):
@@ -86,31 +89,35 @@ class _Watch:
                 self._step.show(f"{sum(map(len, self.deployment.made.values()))} so far, last: {event.name}")
 
     def _next(self, title: str) -> None:
-        self._summarize(self._step)
+        self._summarize()
         self._steps.end(self._step)
         self._step = self._steps.begin(title)
 
-    def _training_line(self) -> None:
-        """The run's newest line of its log, a moment after the job wrote it."""
+    def _training_lines(self) -> None:
+        """What the run has logged since the last look."""
         if self._tail is None:
-            runs = self.deployment.made.get("aws:sagemaker/trainingJob:TrainingJob")
+            runs = self.deployment.made.get(TRAINING_JOB)
             if not runs:
                 return
             self._tail = Tail(self._stack, run_source(self._stack, runs[-1]))
-        lines = [line.message for line in self._tail.new_lines() if "=" in line.message]
-        if lines:
-            self._step.show(lines[-1])
-            for line in lines:
-                if line.startswith(("test_accuracy=", "gate=")):
-                    self._step.result = f"{self._step.result} {line}".strip()
+        for line in self._tail.new_lines():
+            self._steps.line(self._step, line.message)
+            if line.message.startswith(VERDICTS):
+                self._step.result = f"{self._step.result}  {line.message}".strip()
 
-    def _summarize(self, step: Step) -> None:
+    def _summarize(self) -> None:
         made = self.deployment.made
-        if step.title == "resources":
-            step.result = f"{sum(map(len, made.values()))} in place: bucket, data, roles, image repository"
-        elif step.title == "training":
-            self._training_line()
+        if self._step.title == "resources":
+            self._step.result = f"{sum(map(len, made.values()))} in place: bucket, data, roles, image repository"
+        elif self._step.title == "image":
+            self._step.result = "built by CodeBuild from this checkout" if self._step.detail else "as it was"
+        elif self._step.title == "training":
+            self._training_lines()
+            self._step.result = self._step.result or "this run was there already"
+        elif self._step.title == "endpoint":
+            self._step.result = ", ".join(made.get("aws:sagemaker/endpoint:Endpoint", [])) + " with its scaling"
 
     def finish(self, *, failed: bool) -> None:
-        self._summarize(self._step)
+        if not failed:
+            self._summarize()
         self._steps.end(self._step, failed=failed)

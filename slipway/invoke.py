@@ -14,8 +14,9 @@ from botocore.exceptions import ClientError
 from slipway.errors import USAGE, SlipwayError
 from slipway.project import Stack
 
+JSON = "application/json"
 CONTENT_TYPES = {
-    ".json": "application/json",
+    ".json": JSON,
     ".csv": "text/csv",
     ".npy": "application/x-npy",
     ".png": "image/png",
@@ -40,7 +41,7 @@ def content_type_of(file: Path) -> str:
     return CONTENT_TYPES[file.suffix.lower()]
 
 
-def ask(runtime: Any, endpoint: str, body: bytes, content_type: str, accept: str = "application/json") -> Answer:
+def ask(runtime: Any, endpoint: str, body: bytes, content_type: str = JSON, accept: str = JSON) -> Answer:
     """One invocation through `runtime`, a sagemaker-runtime client.
 
     Raises SlipwayError with the model's own words when it refuses the request.

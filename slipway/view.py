@@ -88,6 +88,12 @@ class Steps:
                 soft_wrap=True,
             )
 
+    def line(self, step: Step, text: str) -> None:
+        """A line of the step's own output: the newest one is shown on a terminal, all of them in a pipe."""
+        step.show(text)
+        if not self._live:
+            self.console.print(f"  {text}", highlight=False, markup=False, soft_wrap=True)
+
     def note(self, renderable: RenderableType) -> None:
         """Print something under the steps so far; they stay above it."""
         if self._live:
