@@ -56,7 +56,6 @@ def program(settings: Settings, region: str, actions: Actions) -> None:
                 bucket=store.bucket,
                 incarnation=store.incarnation,
                 role=access.train,
-                protect=settings.protect,
                 actions=actions,
             ),
             opts,

@@ -1,4 +1,4 @@
-"""What the program does by API, because no resource does it: build the image, wait for a run, clear a failed endpoint.
+"""What the program does by API, because no resource does it: build the image, wait for a run, see an endpoint move.
 
 They run in `apply`, never in a preview, and return at once when there is nothing to do: a second `up` changes nothing.
 Only here does the program talk to AWS itself; address and account come from the environment, as for the provider.
@@ -27,7 +27,7 @@ class ActionFailed(pulumi.RunError):
 
 
 class Actions:
-    """The three actions against one region. The unit tests hand the program another object with these methods."""
+    """The actions against one region. The unit tests hand the program another object with these methods."""
 
     def __init__(self, region: str) -> None:
         self._region = region
@@ -56,6 +56,15 @@ class Actions:
         with "Cannot create already existing endpoint" (terraform-provider-aws#40080).
         """
         return await asyncio.to_thread(self._clear_failed_endpoint, name, prefix, _sayer(None))
+
+    async def moved_endpoint(self, name: str, config: str) -> str:
+        """`name`, once it is sure that the endpoint runs configuration `config`.
+
+        The provider reports success after SageMaker has rolled an update back (terraform-provider-aws#46663), and the
+        engine would then delete the very model and configuration that still serve. Raises ActionFailed instead, which
+        ends the update before its deletions.
+        """
+        return await asyncio.to_thread(self._verify_endpoint, name, config)
 
     def _build(self, uri: str, project: str, say: Say) -> str:
         repository, tag = uri.rsplit("/", 1)[1].split(":")
@@ -136,19 +145,27 @@ class Actions:
             sagemaker.get_waiter("endpoint_deleted").wait(EndpointName=name, WaiterConfig={"Delay": 1})
         return name
 
+    def _verify_endpoint(self, name: str, config: str) -> str:
+        found = self._client("sagemaker").describe_endpoint(EndpointName=name)
+        if found["EndpointConfigName"] != config:
+            raise ActionFailed(
+                f"endpoint {name} did not move to {config}; it still serves {found['EndpointConfigName']}: "
+                f"{found.get('FailureReason', 'SageMaker gives no reason')}\n"
+                f"The end of its log:\n{self._log_tail(f'/aws/sagemaker/Endpoints/{name}', '')}\n"
+                "All of it: slipway logs --endpoint\nMend the cause, then run `pulumi up` again."
+            )
+        return name
+
     def _log_tail(self, group: str, stream_prefix: str) -> str:
-        """The last lines of the newest stream that begins with `stream_prefix`."""
+        """The last lines of the stream that was written to last, of those whose names begin with `stream_prefix`."""
         logs = self._client("logs")
+        prefix = {"logStreamNamePrefix": stream_prefix} if stream_prefix else {}
         try:
-            streams = logs.describe_log_streams(logGroupName=group, logStreamNamePrefix=stream_prefix)["logStreams"]
+            streams = logs.describe_log_streams(logGroupName=group, **prefix)["logStreams"]
             if not streams:
                 return "  (no log)"
-            events = logs.get_log_events(
-                logGroupName=group,
-                logStreamName=streams[-1]["logStreamName"],
-                limit=LOG_TAIL_LINES,
-                startFromHead=False,
-            )["events"]
+            stream = max(streams, key=lambda one: one.get("lastEventTimestamp", 0))["logStreamName"]
+            events = logs.get_log_events(logGroupName=group, logStreamName=stream, limit=LOG_TAIL_LINES)["events"]
         except ClientError as error:
             # The tail is a courtesy inside another error, which must not be lost to this one.
             return f"  (no log: {error.response['Error']['Message']})"

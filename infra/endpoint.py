@@ -90,8 +90,14 @@ def _endpoint(
         endpoint_config_name=config.name.apply(free),
         opts=ResourceOptions.merge(opts, ResourceOptions(protect=args.protect)),
     )
-    _scaling(name, args, endpoint, opts)
-    return endpoint.name
+
+    def moved(known: list[str]) -> Awaitable[str] | str:
+        endpoint_name, config_name = known
+        return unless_preview(endpoint_name, lambda: args.actions.moved_endpoint(endpoint_name, config_name))
+
+    serving = Output.all(endpoint.name, endpoint.endpoint_config_name).apply(moved)
+    _scaling(name, args, serving, opts)
+    return serving
 
 
 async def _config_of_free_name(args: ServingArgs, config_name: str) -> str:
@@ -99,12 +105,12 @@ async def _config_of_free_name(args: ServingArgs, config_name: str) -> str:
     return config_name
 
 
-def _scaling(name: str, args: ServingArgs, endpoint: aws.sagemaker.Endpoint, opts: ResourceOptions) -> None:
+def _scaling(name: str, args: ServingArgs, endpoint: Output[str], opts: ResourceOptions) -> None:
     # Through the endpoint's output: registered once it is in service, deregistered before it goes.
     variant = variant_name(args.serving.instance_type)
     target = aws.appautoscaling.Target(
         f"{name}-capacity",
-        resource_id=Output.concat("endpoint/", endpoint.name, "/variant/", variant),
+        resource_id=Output.concat("endpoint/", endpoint, "/variant/", variant),
         min_capacity=args.serving.instances.min,
         max_capacity=args.serving.instances.max,
         opts=opts,

@@ -38,7 +38,6 @@ class TrainingRunArgs:
     bucket: Output[str]
     incarnation: Output[str]
     role: Output[str]
-    protect: bool
     actions: Actions
 
 
@@ -52,14 +51,24 @@ class TrainingRun(pulumi.ComponentResource):
         super().__init__("slipway:index:TrainingRun", name, None, opts)
         # The incarnation of the bucket: destroy and up again must not meet a name that AWS still remembers.
         self.run = Output.concat(args.prefix, "-", content_hash(args), "-", args.incarnation)
-        job = _job(f"{args.prefix}-run", self.run, args, ResourceOptions(parent=self, retain_on_delete=args.protect))
+        # Old before new: after a refused run, going back to the settings before it means the old run's name again, and
+        # SageMaker would still hold it. (The new job resumes from that run's checkpoints, so nothing trains twice.)
+        opts = ResourceOptions(parent=self, delete_before_replace=True)
+        job = _job(f"{args.prefix}-run", self.run, args, opts)
 
         def wait(known: list[str]) -> Awaitable[str] | str:
             bucket, run = known
-            return unless_preview(artifact_uri(bucket, run), lambda: args.actions.trained_model(run, job))
+            return unless_preview(artifact_uri(bucket, run), lambda: _trained(args.actions, job, run))
 
-        self.artifact = Output.all(args.bucket, job.training_job_name).apply(wait)
+        # Made of the name, not of the job: what depends on the job would be deleted with it before each replacement,
+        # the model that serves included.
+        self.artifact = Output.all(args.bucket, self.run).apply(wait)
         self.register_outputs({"run": self.run, "artifact": self.artifact})
+
+
+async def _trained(actions: Actions, job: aws.sagemaker.TrainingJob, run: str) -> str:
+    await job.id.future()  # the job has been accepted, or this raises what its creation raised
+    return await actions.trained_model(run, job)
 
 
 def content_hash(args: TrainingRunArgs) -> str:

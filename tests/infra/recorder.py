@@ -28,7 +28,7 @@ class Declared:
     inputs: dict[str, Any]
     parent: str = ""
     protect: bool = False
-    retain_on_delete: bool = False
+    delete_before_replace: bool = False
     depends_on: list[str] = field(default_factory=list)
 
 
@@ -48,6 +48,10 @@ class FakeActions:
 
     async def free_endpoint_name(self, name: str, prefix: str) -> str:
         self.asked.append(("free", name))
+        return name
+
+    async def moved_endpoint(self, name: str, config: str) -> str:
+        self.asked.append(("move", config))
         return name
 
 
@@ -87,7 +91,7 @@ class _Monitor(MockMonitor):
                     inputs=pulumi_mocks.rpc.deserialize_properties(request.object),
                     parent=request.parent.rsplit("::", 1)[-1],
                     protect=request.protect,
-                    retain_on_delete=request.retainOnDelete,
+                    delete_before_replace=request.deleteBeforeReplace,
                     depends_on=sorted({urn.rsplit("::", 1)[-1] for urn in request.dependencies}),
                 )
             )

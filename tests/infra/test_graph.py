@@ -26,7 +26,7 @@ def readable(declared: list[Declared]) -> str:
     for one in declared:
         facts: dict[str, Any] = {"parent": one.parent, "depends on": one.depends_on, "inputs": _plain(one.inputs)}
         facts |= {"protect": True} if one.protect else {}
-        facts |= {"retain on delete": True} if one.retain_on_delete else {}
+        facts |= {"delete before replace": True} if one.delete_before_replace else {}
         graph[f"{one.type} {one.name}"] = {key: value for key, value in facts.items() if value}
     text = yaml.safe_dump(graph, sort_keys=True, width=120)
     text = re.sub(r"\b(auto-)?[0-9a-f]{64}\b|\bauto-[0-9a-f]{32}\b", "<hash of the code>", text)
@@ -68,7 +68,7 @@ def test_a_preview_declares_the_same_resources_and_calls_nothing(declare: Callab
 
 def test_nothing_is_deployed_before_the_run_has_completed(declare: Callable[..., Any]) -> None:
     declared, exports, actions = declare()
-    assert [what for what, _ in actions.asked] == ["build", "train", "free"]
+    assert [what for what, _ in actions.asked] == ["build", "train", "free", "move"]
     container = only(declared, "Model").inputs["primaryContainer"]
     assert container["modelDataUrl"] == f"s3://trained/{exports['run']}/model.tar.gz"
 
@@ -114,11 +114,17 @@ def test_an_image_of_the_users_own_is_not_built(declare: Callable[..., Any]) -> 
     assert exports["image"] == "public.ecr.aws/me/image:1"
 
 
-def test_protection_holds_data_endpoint_and_the_records_of_runs(declare: Callable[..., Any]) -> None:
+def test_a_replaced_run_takes_nothing_that_serves_with_it(declare: Callable[..., Any]) -> None:
+    declared, _, _ = declare()
+    run = only(declared, "TrainingJob")
+    assert run.delete_before_replace
+    assert not [one.name for one in declared if run.name in one.depends_on]
+
+
+def test_protection_holds_data_and_endpoint(declare: Callable[..., Any]) -> None:
     declared, _, _ = declare(protect=True)
     assert only(declared, "Bucket").protect and not only(declared, "Bucket").inputs["forceDestroy"]
     assert only(declared, "Endpoint").protect
-    assert only(declared, "TrainingJob").retain_on_delete
 
 
 @pytest.mark.parametrize(

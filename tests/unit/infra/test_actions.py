@@ -173,3 +173,15 @@ def test_another_refusal_is_not_taken_for_a_free_name() -> None:
     sagemaker = Scripted(describe_endpoint=failing("AccessDeniedException", "not authorized"))
     with pytest.raises(ClientError, match="not authorized"):
         asyncio.run(WithScripted(sagemaker=sagemaker).free_endpoint_name("slipway-dev", "slipway-dev"))
+
+
+def test_an_endpoint_that_was_rolled_back_fails_the_update_with_its_reason_and_log() -> None:
+    log("/aws/sagemaker/Endpoints/slipway-dev", "m5-large/i-1", "the manifest is missing")
+    found = {"EndpointConfigName": "old", "FailureReason": "did not pass the ping health check"}
+    actions = WithScripted(sagemaker=Scripted(describe_endpoint=lambda **_: found))
+    with pytest.raises(ActionFailed) as caught:
+        asyncio.run(actions.moved_endpoint("slipway-dev", "new"))
+    text = str(caught.value)
+    assert "did not move to new; it still serves old: did not pass the ping health check" in text
+    assert "the manifest is missing" in text
+    assert asyncio.run(actions.moved_endpoint("slipway-dev", "old")) == "slipway-dev"

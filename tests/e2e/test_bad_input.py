@@ -1,0 +1,150 @@
+"""What people get wrong, with the real engine: the cause is told, nothing is lost, and mending it works."""
+
+import io
+import json
+import signal
+import tarfile
+import time
+from pathlib import Path
+
+from tests.e2e.checkout import Checkout
+from tests.e2e.test_whole_way import aws
+
+
+def quick(checkout: Checkout) -> None:
+    """A run that is over soon."""
+    checkout.configure(training={"min_accuracy": 0.5, "hyperparameters": {"model": "mlp", "epochs": 3}})
+
+
+def test_all_configuration_errors_at_once_and_nothing_is_made(running: Checkout) -> None:
+    running.configure(trainig={}, serving={"instance_type": "m5.large"}, owner="")
+    done = running.up()
+    assert done.code != 0
+    for part in (
+        "3 error(s)",
+        "did you mean 'training'?",
+        "serving.instance_type is 'm5.large'",
+        "slipway:owner is ''",
+    ):
+        assert part in done.text
+    assert "Traceback" not in done.text
+    assert "none" in running.ok("slipway", "leaks")
+
+
+def test_a_script_that_raises_is_told_readable_and_mended(running: Checkout) -> None:
+    quick(running)
+    main = running.folder / "training" / "__main__.py"
+    right = main.read_text()
+    main.write_text('raise ValueError("the label column is missing")\n')
+    broken = running.up()
+    assert broken.code != 0
+    assert "the label column is missing" in broken.text and "slipway:training.attempt" in broken.text
+    assert "the label column is missing" in running.ok("slipway", "logs")
+    main.write_text(right)
+    mended = running.up()
+    assert mended.code == 0, mended.text
+    running.ok("slipway", "invoke")
+
+
+def test_a_refused_run_and_a_bad_artifact_leave_the_old_endpoint_serving(running: Checkout) -> None:
+    quick(running)
+    assert running.up().code == 0
+    before = running.outputs()
+
+    running.configure(training={"min_accuracy": 1.0})
+    refused = running.up()
+    assert refused.code != 0 and "below" in refused.text and "The endpoint was not touched" in refused.text
+    served = aws(running, "sagemaker").describe_endpoint(EndpointName=before["endpoint"])
+    assert served["EndpointConfigName"] == before["endpoint_config"]
+    running.ok("slipway", "invoke")
+
+    uri = put_artifact(running, before, manifest={"format_version": 999})
+    running.configure(model=uri)
+    rolled_back = running.up()
+    assert rolled_back.code != 0 and "did not move to" in rolled_back.text
+    assert "did not pass the ping health check" in rolled_back.text and "manifest" in rolled_back.text
+    served = aws(running, "sagemaker").describe_endpoint(EndpointName=before["endpoint"])
+    assert (served["EndpointStatus"], served["EndpointConfigName"]) == ("InService", before["endpoint_config"])
+    running.ok("slipway", "invoke")
+
+    running.configure(model="latest", training={"min_accuracy": 0.5})
+    mended = running.up()
+    assert mended.code == 0, mended.text
+    served = aws(running, "sagemaker").describe_endpoint(EndpointName=before["endpoint"])
+    assert served["EndpointConfigName"] == running.outputs()["endpoint_config"]
+
+
+def put_artifact(checkout: Checkout, outputs: dict[str, str], manifest: dict[str, object]) -> str:
+    """An artifact with this manifest and nothing else, in the stack's bucket."""
+    body = json.dumps(manifest).encode()
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
+        entry = tarfile.TarInfo("manifest.json")
+        entry.size = len(body)
+        tar.addfile(entry, io.BytesIO(body))
+    key = "runs/bad/model.tar.gz"
+    aws(checkout, "s3").put_object(Bucket=outputs["bucket"], Key=key, Body=buffer.getvalue())
+    return f"s3://{outputs['bucket']}/{key}"
+
+
+def test_a_first_endpoint_that_fails_can_be_deployed_again(running: Checkout) -> None:
+    quick(running)
+    serve = running.folder / "inference" / "bin" / "serve"
+    right = serve.read_text()
+    serve.write_text("#!/bin/sh\necho out of order >&2\nexit 1\n")
+    broken = running.up()
+    assert broken.code != 0 and "did not pass the ping health check" in broken.text
+    serve.write_text(right)
+    mended = running.up()
+    assert mended.code == 0, mended.text
+    running.ok("slipway", "invoke")
+
+
+def test_an_interrupted_up_finds_its_run_again(running: Checkout) -> None:
+    running.configure(training={"hyperparameters": {"model": "cnn", "epochs": 60}})
+    process = running.popen("pulumi", "up", "--yes", "--skip-preview", "--non-interactive", start_new_session=True)
+    sagemaker = aws(running, "sagemaker")
+    deadline = time.monotonic() + 60
+    while not (jobs := in_training(sagemaker)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    assert process.returncode != 0
+    again = running.up()
+    assert again.code == 0, again.text
+    found = [job["TrainingJobName"] for job in sagemaker.list_training_jobs()["TrainingJobSummaries"]]
+    assert found == jobs == [running.outputs()["run"]]
+
+
+def in_training(sagemaker: object) -> list[str]:
+    summaries = sagemaker.list_training_jobs(StatusEquals="InProgress")["TrainingJobSummaries"]  # type: ignore[attr-defined]
+    return [job["TrainingJobName"] for job in summaries if job["SecondaryStatus"] == "Training"]
+
+
+def test_without_the_embedded_aws_a_local_stack_says_how_to_start_it(checkout: Checkout, pulumi_bin: Path) -> None:
+    for words in (("invoke",), ("logs",), ("leaks",), ("down",), ("local", "env")):
+        done = checkout.run("slipway", *words)
+        assert done.code == 1
+        assert done.err.strip() == "slipway: the embedded AWS is not running; start it: slipway local start"
+    assert checkout.run("slipway", "local", "status").code == 1
+
+
+def test_a_port_in_use_is_named(running: Checkout, tmp_path: Path) -> None:
+    port = running.environment["AWS_ENDPOINT_URL"].rsplit(":", 1)[1]
+    other = Checkout(tmp_path / "other")
+    done = other.run("slipway", "local", "start", "--port", port)
+    assert done.code == 1
+    assert f"port {port}" in done.err and "in use" in done.err
+    again = running.run("slipway", "local", "start")
+    assert again.code == 2 and "already running" in again.err
+
+
+def test_stacks_and_endpoints_must_match(running: Checkout) -> None:
+    endpoint = running.environment.pop("AWS_ENDPOINT_URL")
+    done = running.up()
+    assert done.code != 0 and "runs on the embedded AWS only" in done.text
+    running.environment["AWS_ENDPOINT_URL"] = endpoint
+    (running.folder / "Pulumi.dev.yaml").write_text("config:\n  aws:region: eu-west-1\n  slipway:owner: me\n")
+    running.ok("pulumi", "stack", "select", "--create", "dev", "--non-interactive")
+    done = running.up()
+    assert done.code != 0 and "is for a real account" in done.text

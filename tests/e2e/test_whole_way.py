@@ -1,0 +1,116 @@
+"""The product's main story by the real engine: up, ask, nothing to do, a better run under load, down, nothing left."""
+
+import io
+import json
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import boto3
+import numpy as np
+from PIL import Image
+
+from tests.e2e.checkout import Checkout
+
+
+class Client(threading.Thread):
+    """Calls the endpoint without a pause and keeps every failure."""
+
+    def __init__(self, checkout: Checkout, endpoint: str, body: bytes) -> None:
+        super().__init__(daemon=True)
+        self._runtime = aws(checkout, "sagemaker-runtime")
+        self._endpoint = endpoint
+        self._body = body
+        self._stop_now = threading.Event()
+        self.calls = 0
+        self.failures: list[str] = []
+
+    def run(self) -> None:
+        while not self._stop_now.is_set():
+            try:
+                reply = self._runtime.invoke_endpoint(
+                    EndpointName=self._endpoint, Body=self._body, ContentType="application/json"
+                )
+                json.loads(reply["Body"].read())["predictions"][0]["label"]
+            except Exception as error:
+                self.failures.append(repr(error))
+            self.calls += 1
+
+    def finish(self) -> None:
+        self._stop_now.set()
+        self.join(30)
+
+
+def aws(checkout: Checkout, service: str) -> Any:
+    env = checkout.environment
+    return boto3.client(
+        service,
+        region_name="eu-west-1",
+        endpoint_url=env["AWS_ENDPOINT_URL"],
+        aws_access_key_id=env["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=env["AWS_SECRET_ACCESS_KEY"],
+        config=boto3.session.Config(retries={"total_max_attempts": 1}),  # a retry would hide a failed call
+    )
+
+
+def examples(checkout: Checkout) -> list[dict[str, Any]]:
+    from slipway.invoke import read_manifest
+    from slipway.project import Stack
+
+    env = checkout.environment
+    stack = Stack(root=checkout.folder, project="slipway", name="local", region="eu-west-1", environment=env)
+    found: list[dict[str, Any]] = read_manifest(stack, checkout.outputs()["artifact"])["examples"]
+    return found
+
+
+def ask_in_every_format(checkout: Checkout, example: dict[str, Any], folder: Path) -> None:
+    picture = np.asarray(example["instance"], np.float32)
+    np.save(folder / "digit.npy", picture)
+    (folder / "digit.csv").write_text(",".join(str(value) for value in picture.ravel()) + "\n")
+    (folder / "digit.json").write_text(json.dumps({"instances": [example["instance"]]}))
+    Image.fromarray((picture / 16 * 255).astype(np.uint8)).save(folder / "digit.png")
+    for name in ("digit.json", "digit.npy", "digit.csv", "digit.png"):
+        reply = json.loads(checkout.ok("slipway", "invoke", str(folder / name)))
+        assert reply["predictions"][0]["label"] == example["target"], name
+    assert checkout.ok("slipway", "invoke", "--accept", "text/csv").startswith(example["target"] + ",")
+    runtime = aws(checkout, "sagemaker-runtime")
+    arguments = {"EndpointName": "slipway-local", "Body": (folder / "digit.npy").read_bytes()}
+    reply = runtime.invoke_endpoint(**arguments, ContentType="application/x-npy", Accept="application/x-npy")
+    scores = np.load(io.BytesIO(reply["Body"].read()))
+    assert scores.shape == (1, 10) and scores.argmax() == int(example["target"])
+
+
+def test_up_ask_up_again_change_under_load_destroy(running: Checkout, tmp_path: Path) -> None:
+    first = running.up()
+    assert first.code == 0, first.text
+    before = running.outputs()
+    example = examples(running)[0]
+    ask_in_every_format(running, example, tmp_path)
+
+    again = running.up("--expect-no-changes")
+    assert again.code == 0, again.text
+    assert running.outputs() == before
+
+    client = Client(running, before["endpoint"], json.dumps({"instances": [example["instance"]]}).encode())
+    client.start()
+    running.configure(training={"hyperparameters": {"model": "cnn", "epochs": 12}})
+    changed = running.up()
+    called = client.calls
+    deadline = time.monotonic() + 10
+    while client.calls < called + 50 and time.monotonic() < deadline:
+        time.sleep(0.01)  # the new fleet answers too
+    client.finish()
+    assert changed.code == 0, changed.text
+    after = running.outputs()
+    assert after["run"] != before["run"] and after["endpoint"] == before["endpoint"]
+    assert client.failures == [] and client.calls > called
+
+    served = aws(running, "sagemaker").describe_endpoint(EndpointName=after["endpoint"])
+    assert served["EndpointConfigName"] == after["endpoint_config"] and "FailureReason" not in served
+    config = aws(running, "sagemaker").list_endpoint_configs()["EndpointConfigs"]
+    assert [one["EndpointConfigName"] for one in config] == [after["endpoint_config"]]
+
+    running.ok("pulumi", "destroy", "--yes", "--skip-preview", "--non-interactive")
+    assert "none: nothing of slipway-local exists" in running.ok("slipway", "leaks")
+    assert json.loads(running.ok("slipway", "local", "status", "--json"))["processes"] == 0
