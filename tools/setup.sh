@@ -36,7 +36,7 @@ if [ ! -f "$stamp" ]; then
     python_found
     find_uv
     echo "installing the packages into .venv (torch is large: about 3 GB the first time)" >&2
-    [ -x .venv/bin/python ] || "$uv" venv --quiet --seed --python "$python" .venv # --seed: Pulumi lists the packages with pip
+    [ -x .venv/bin/python ] || "$uv" venv --quiet --python "$python" .venv
     # Compiled once here: without byte code the first import of torch alone takes 8 s instead of 2.
     set -- --quiet --python .venv/bin/python --compile-bytecode -c requirements.lock -e '.[ml,local]'
     [ "$level" = dev ] && set -- "$@" --group dev

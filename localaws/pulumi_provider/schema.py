@@ -1,0 +1,161 @@
+"""What one row of the resource table says.
+
+A row describes how a pulumi-aws resource type maps onto AWS operations: names, required and replacing inputs, computed
+outputs, tags. Everything else (conversion, checks, diffs, the calls) is the same code for all rows. See `table/`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from localaws.pulumi_provider.aws import Context
+
+Properties = dict[str, Any]
+"""Pulumi properties by camelCase name; values are plain Python, UNKNOWN, or an asset's dictionary."""
+
+
+class Form(Enum):
+    """How a property's value differs in form from the API's."""
+
+    SAME = "same"
+    LIST_OF_ONE = "Pulumi has a list of at most one, the API one structure"
+    ONE_OF_LIST = "Pulumi has one object, the API a list"
+    JSON = "a JSON document, sent as text and compared by meaning"
+    PAIRS = "Pulumi has a map, the API a list of Key and Value"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Member:
+    """A property whose API name or form does not follow from its own name."""
+
+    api: str | None = None  # member name; for a top-level input a dotted path into the request
+    form: Form = Form.SAME
+    default: Any = None  # of an input: filled in by Check; of a nested member: sent when it is left out
+
+
+@dataclass(frozen=True, kw_only=True)
+class Input(Member):
+    """A top-level input property."""
+
+    read: str | None = None  # JMESPath into the read result; None: the same path as in the request
+    required: bool = False
+    replaces: bool = False
+    updatable: tuple[str, ...] = ()  # members that update in place although the property replaces
+    local: bool = False  # kept in the state, no member of a request
+    uploaded: bool = False  # a local input that a hook sends: its change runs the create operation again
+    pattern: str | None = None  # a rule that the API model does not carry
+    cleared: Any = None  # what an update sends once the property is gone; None: nothing
+
+
+@dataclass(frozen=True, kw_only=True)
+class AutoName:
+    """Which property gets a generated name, and the limits of that name."""
+
+    property: str = "name"
+    prefix_property: str | None = None
+    limit: int  # characters
+    lower: bool = False
+    random: bool = True  # False: the logical name itself
+
+
+@dataclass(frozen=True, kw_only=True)
+class Read:
+    """How to read a resource: operation and where its answer holds the resource (JMESPath, `{property}` filled in)."""
+
+    operation: str
+    result: str = "@"
+    key: Mapping[str, str] | None = None  # request member -> property, where the row's key does not fit
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One update operation: runs when one of its properties changed, and sends all of them."""
+
+    operation: str
+    properties: tuple[str, ...]
+    params: Mapping[str, str] = field(default_factory=dict)  # property -> request path, where create's differs
+    remove: str | None = None  # operation to call instead once none of the properties is set
+    on_create: bool = False  # the create operation cannot set these properties, so run after it too
+    key: Mapping[str, str] | None = None  # request member -> property, where the row's key does not fit
+
+
+@dataclass(frozen=True, kw_only=True)
+class TagStyle:
+    """How a service writes, removes and lists tags."""
+
+    key: Mapping[str, str]  # request member -> property that identifies the resource
+    create: str | None  # request path in the create operation; None: tags are added after it
+    add: str
+    add_member: str = "Tags"
+    remove: str | None
+    remove_member: str | None = "TagKeys"  # None: `remove` takes away the whole set
+    whole: bool = False  # `add` replaces the whole set
+    pairs: tuple[str, str] | None = ("Key", "Value")  # None: a plain map
+    list: str | None = None  # operation; None: the tags are part of the read result
+    result: str = "Tags"  # JMESPath
+    none: tuple[str, ...] = ()  # error codes of `list` that mean "no tags"
+
+
+Prepare = Callable[["Context", Properties, dict[str, Any]], None]
+AfterRead = Callable[["Context", Properties, Mapping[str, Any]], None]
+Act = Callable[["Context", Properties], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hooks:
+    """Code of a row, for what a table cannot say."""
+
+    prepare: Prepare | None = None  # (context, properties, request): complete a create request
+    after_create: Act | None = None
+    after_update: Act | None = None
+    after_read: AfterRead | None = None  # (context, state, read result): complete the state
+    before_delete: Act | None = None
+    after_delete: Act | None = None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ResourceType:
+    """One row: a resource type."""
+
+    token: str
+    service: str  # botocore's name
+    create: str
+    read: Read
+    delete: str | None  # None: there is nothing to delete in AWS
+    key: Mapping[str, str]  # request member -> property, for read and delete
+    id: str  # format string over the properties
+    import_id: str  # regular expression whose groups are key properties
+    inputs: Mapping[str, Input]
+    nested: Mapping[str, Member] = field(default_factory=dict)  # by dotted path without list positions
+    outputs: Mapping[str, str] = field(default_factory=dict)  # JMESPath into the read result
+    derived: Mapping[str, str] = field(default_factory=dict)  # format strings over properties and outputs
+    volatile: tuple[str, ...] = ()  # outputs that an update in place changes
+    steps: tuple[Step, ...] = ()
+    upsert: bool = False  # the create operation is the update operation too
+    list_keys: tuple[str, ...] = ()  # request members of the key that are lists
+    auto_name: AutoName | None = None
+    tags: TagStyle | None = None
+    gone: tuple[str, ...]  # error codes, or "Code:part of the message", that mean "does not exist"
+    regional: bool = True
+    hooks: Hooks = Hooks()
+    refused: tuple[str, ...] = ()  # dotted paths that pulumi-aws has and this provider does not
+    absent: tuple[str, ...] = ()  # dotted paths that the API has and pulumi-aws does not
+
+    def names(self) -> list[str]:
+        """Every input name that a program may set on this type."""
+        common = (["tags"] if self.tags else []) + (["region"] if self.regional else [])
+        prefix = [self.auto_name.prefix_property] if self.auto_name and self.auto_name.prefix_property else []
+        return [*self.inputs, *common, *prefix]
+
+    def replacing(self) -> list[str]:
+        """Names of the inputs whose change makes a new resource."""
+        return [name for name, spec in self.inputs.items() if spec.replaces] + (["region"] if self.regional else [])
+
+
+def each(spec: Input, *names: str) -> dict[str, Input]:
+    """The same specification for several inputs."""
+    return dict.fromkeys(names, spec)

@@ -1,0 +1,65 @@
+"""Resource Groups Tagging API: moto's answer plus the resources that moto does not know or leaves out."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from localaws.cloud import Call, Handler, backend
+from localaws.codebuild import Builds
+from localaws.paging import page
+from localaws.sagemaker.state import SageMaker
+
+DEFAULT_PAGE = 50
+
+
+def _ours(call: Call) -> Iterator[tuple[str, Mapping[str, str]]]:
+    yield from call.cloud.store(call.region, SageMaker).tags.items()
+    for project in call.cloud.store(call.region, Builds).projects.values():
+        yield project["arn"], {tag["key"]: tag.get("value", "") for tag in project["tags"]}
+    ecr = backend("ecr", call.region)
+    for repository in ecr.repositories.values():
+        listed = ecr.tagger.list_tags_for_resource(repository.arn)["tags"]
+        yield repository.arn, {tag["Key"]: tag["Value"] for tag in listed}
+
+
+def _motos(call: Call) -> Iterator[tuple[str, Mapping[str, str]]]:
+    token = None
+    while True:
+        token, found = backend("resourcegroupstaggingapi", call.region).get_resources(
+            pagination_token=token, resources_per_page=100, tags_per_page=500
+        )
+        yield from ((resource.arn, resource.tags) for resource in found)
+        if token is None:
+            return
+
+
+def _has_tags(tags: Mapping[str, str], filters: list[Mapping[str, Any]]) -> bool:
+    return all(
+        item["Key"] in tags and (not item.get("Values") or tags[item["Key"]] in item["Values"]) for item in filters
+    )
+
+
+def _has_type(arn: str, types: list[str]) -> bool:
+    service, resource = arn.split(":", 5)[2], arn.split(":", 5)[5]
+    kind = resource.replace(":", "/").split("/")[0]
+    return not types or service in types or f"{service}:{kind}" in types
+
+
+def get_resources(call: Call) -> Mapping[str, Any]:
+    """moto's resources plus SageMaker, ECR and CodeBuild"""
+    request = call.request
+    wanted = request.get("ResourceARNList", [])
+    everything = {**dict(_motos(call)), **dict(_ours(call))}
+    found = [
+        {"ResourceARN": arn, "Tags": [{"Key": key, "Value": value} for key, value in tags.items()]}
+        for arn, tags in sorted(everything.items())
+        if tags
+        and (not wanted or arn in wanted)
+        and _has_type(arn, request.get("ResourceTypeFilters", []))
+        and _has_tags(tags, request.get("TagFilters", []))
+    ]
+    token = request.get("PaginationToken") or None
+    shown, following = page(found, token, request.get("ResourcesPerPage", DEFAULT_PAGE))
+    return {"ResourceTagMappingList": shown, "PaginationToken": following or ""}
+
+
+OPERATIONS: dict[str, Handler] = {"GetResources": get_resources}

@@ -1,0 +1,250 @@
+"""Decoders: good bodies give the client's numbers, every other body gives a 4xx that says what is expected."""
+
+import io
+import struct
+import zlib
+
+import numpy as np
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from PIL import Image
+
+from inference.decode import DECODERS, decode
+from inference.errors import RequestError
+from inference.manifest import InputSchema
+
+SCHEMA = InputSchema(name="image", dtype="float32", shape=(4, 3), minimum=0.0, maximum=10.0)
+JSON, NPY, CSV, PNG, JPEG = DECODERS
+FLOATS = st.floats(allow_nan=False, allow_infinity=False, width=32)
+BATCHES = hnp.arrays(np.float32, st.tuples(st.integers(1, 4), st.just(4), st.just(3)), elements=FLOATS)
+
+
+def npy(array: np.ndarray, version: tuple[int, int] | None = None) -> bytes:
+    buffer = io.BytesIO()
+    np.lib.format.write_array(buffer, array, version=version, allow_pickle=True)
+    return buffer.getvalue()
+
+
+def npy_header(text: str, version: bytes = b"\x01\x00", length: int | None = None) -> bytes:
+    size = struct.pack("<H" if version == b"\x01\x00" else "<I", len(text) if length is None else length)
+    return b"\x93NUMPY" + version + size + text.encode("latin-1")
+
+
+def image(mode: str, size: tuple[int, int], value: int, kind: str = "PNG") -> bytes:
+    buffer = io.BytesIO()
+    Image.new(mode, size, value).save(buffer, kind)
+    return buffer.getvalue()
+
+
+def refusal(body: bytes, content_type: str, schema: InputSchema = SCHEMA) -> RequestError:
+    with pytest.raises(RequestError) as caught:
+        decode(body, content_type, schema)
+    return caught.value
+
+
+@given(BATCHES)
+def test_json_npy_and_csv_carry_the_same_numbers(batch: np.ndarray) -> None:
+    as_csv = "\n".join(",".join(map(repr, row.ravel().tolist())) for row in batch).encode()
+    as_json = orjson.dumps({"instances": batch.tolist()})
+    for body, media in ((as_json, JSON), (npy(batch), NPY), (as_csv, CSV), (as_csv + b"\r\n", f"{CSV}; charset=x")):
+        np.testing.assert_array_equal(decode(body, media, SCHEMA), batch)
+
+
+@given(
+    hnp.arrays(
+        st.sampled_from(["<f4", ">f4", "<f8", "<f2", "|u1", "<i8", ">u2"]),
+        st.sampled_from([(4, 3), (1, 4, 3), (5, 4, 3)]),
+        elements={"min_value": 0, "max_value": 100},
+    ),
+    st.booleans(),
+    st.sampled_from([(1, 0), (2, 0), (3, 0)]),
+)
+def test_npy_of_any_number_type_order_and_version(array: np.ndarray, fortran: bool, version: tuple[int, int]) -> None:
+    ordered = np.asfortranarray(array) if fortran else array
+    batch = decode(npy(ordered, version), NPY, SCHEMA)
+    assert batch.dtype == np.float32 and batch.flags.c_contiguous
+    np.testing.assert_array_equal(batch, array.astype(np.float32).reshape(-1, 4, 3))
+
+
+@given(st.one_of(st.binary(max_size=300), st.text(max_size=300).map(str.encode)), st.sampled_from(list(DECODERS)))
+def test_no_body_does_worse_than_4xx(body: bytes, media: str) -> None:
+    try:
+        assert decode(body, media, SCHEMA).shape[1:] == (4, 3)
+    except RequestError as error:
+        assert 400 <= error.status < 500 and "expected" in error.message
+
+
+VALID = [
+    (npy(np.ones((2, 4, 3), np.float32)), NPY),
+    (image("L", (6, 8), 128), PNG),
+    (image("RGB", (20, 30), 0x80, "JPEG"), JPEG),
+    (orjson.dumps({"instances": [[[1.5] * 3] * 4]}), JSON),
+]
+
+
+@settings(max_examples=300)
+@given(st.sampled_from(VALID), st.integers(0, 10_000), st.binary(min_size=1, max_size=8), st.booleans())
+def test_damaged_bodies_do_no_worse_than_4xx(valid: tuple[bytes, str], at: int, noise: bytes, cut: bool) -> None:
+    body, media = valid
+    position = at % len(body)
+    damaged = body[:position] if cut else body[:position] + noise + body[position + len(noise) :]
+    try:
+        assert decode(damaged, media, SCHEMA).shape[1:] == (4, 3)
+    except RequestError as error:
+        assert 400 <= error.status < 500
+
+
+LEAVES = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5))
+JSON_VALUES = st.recursive(
+    LEAVES, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+)
+
+
+@given(JSON_VALUES)
+def test_any_json_value_as_instances_is_decoded_or_refused(value: object) -> None:
+    try:
+        body = orjson.dumps({"instances": value})
+    except TypeError:  # an integer beyond 64 bits: orjson does not write it, other clients may
+        return
+    try:
+        decode(body, JSON, SCHEMA)
+    except RequestError as error:
+        assert error.status == 400 and "(4, 3)" not in error.message and "[4, 3]" in error.message
+
+
+@pytest.mark.parametrize(
+    ("body", "found"),
+    [
+        (b"", "not JSON"),
+        (b"{", "not JSON"),
+        (b"[" * 10_000, "not JSON"),
+        (b'{"instances": [NaN]}', "not JSON"),
+        (b"[]", "the body holds a list"),
+        (b'{"instance": []}', "the body holds keys ['instance']"),
+        (b'{"instances": []}', "an empty list"),
+        (b'{"instances": {}}', "instances is dict"),
+        (b'{"instances": [[1, 2], [3]]}', "ragged"),
+        (b'{"instances": [1, [2]]}', "ragged"),
+        (b'{"instances": ["1"]}', "something other than numbers ('1')"),
+        (b'{"instances": [[[1, 2, "3"]]]}', "something other than numbers ('3')"),
+        (b'{"instances": [null]}', "something other than numbers (None)"),
+        (b'{"instances": [true]}', "something other than numbers (True)"),
+        (b'{"instances": [{}]}', "something other than numbers ({})"),
+        (b'{"instances": [1]}', "shape []"),
+        (b'{"instances": [[1, 2]]}', "shape [2]"),
+        (b'{"instances": ' + b"[" * 80 + b"1" + b"]" * 80 + b"}", ""),
+    ],
+)
+def test_bad_json_names_what_it_found_and_the_expected_shape(body: bytes, found: str) -> None:
+    error = refusal(body, JSON)
+    assert error.status == 400 and found in error.message
+    assert 'expected {"instances": [...]}, each instance nested lists of numbers of shape [4, 3]' in error.message
+
+
+@pytest.mark.parametrize("number", ["1e39", "-1e300"])
+def test_numbers_beyond_float32_are_refused_by_row(number: str) -> None:
+    good = "[[0,0,0],[0,0,0],[0,0,0],[0,0,0]]"
+    body = f'{{"instances": [{good}, {good.replace("0", number, 1)}]}}'.encode()
+    assert "instance 1 holds NaN, infinity" in refusal(body, JSON).message
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_nan_and_infinity_are_refused_in_npy_and_csv(value: float) -> None:
+    array = np.zeros((2, 4, 3))
+    array[1, 2, 0] = value
+    assert "instance 1 holds NaN" in refusal(npy(array), NPY).message
+    assert "instance 0 holds NaN" in refusal(",".join([str(value)] * 12).encode(), CSV).message
+
+
+@pytest.mark.parametrize(
+    ("body", "found"),
+    [
+        (b"", "not a .npy file"),
+        (b"\x93NUMPY\x09\x00" + b"x" * 20, "not a .npy file of version 1, 2 or 3"),
+        (npy(np.zeros((3, 4))), "shape [3, 4]"),
+        (npy(np.zeros((0, 4, 3))), "shape [0, 4, 3]"),
+        (npy(np.zeros(())), "shape []"),
+        (npy(np.zeros((4, 3), complex)), "dtype '<c16'"),
+        (npy(np.zeros((4, 3), bool)), "dtype '|b1'"),
+        (npy(np.full((4, 3), "a")), "dtype '<U1'"),
+        (npy(np.full((4, 3), None, object)), "dtype '|O'"),
+        (npy(np.zeros((4, 3), [("a", "<f4")])), "dtype"),
+        (npy(np.zeros((2, 4, 3)))[:-1], "191 bytes follow the header, its shape and dtype need 192"),
+        (npy(np.zeros((2, 4, 3))) + b"x", "193 bytes follow"),
+        (npy_header("x", length=60_000) + b"y" * 60_000, "header claims 60000 bytes, allowed are 4096"),
+        (npy_header("x", b"\x02\x00", 2**31), "header claims 2147483648 bytes"),
+        (npy_header("{'descr': '<f4', 'fortran_order': False, 'shape': (" + "9" * 40 + ", 4, 3)}\n"), "bytes follow"),
+        (npy_header("{'descr': '<f4', 'fortran_order': False, 'shape': (-1, 4, 3)}\n"), "shape is (-1, 4, 3)"),
+        (npy_header("{'descr': '<f4', 'fortran_order': 1, 'shape': (4, 3)}\n"), "header cannot be read"),
+        (npy_header("__import__('os').system('x')\n"), "header cannot be read"),
+        (npy_header("{'descr': '\\-', 'fortran_order': False, 'shape': (4, 3)}\n"), "backslash"),
+        (npy_header("(" * 3000 + "\n"), "header cannot be read"),
+    ],
+)
+def test_bad_npy_names_what_it_found_and_the_expected_shape(body: bytes, found: str) -> None:
+    error = refusal(body, NPY)
+    assert error.status == 400 and found in error.message
+    assert "expected a .npy array of integers or floats with shape [4, 3] or [N, 4, 3]" in error.message
+
+
+@pytest.mark.parametrize(
+    ("body", "found"),
+    [
+        (b"", "empty"),
+        (b"1,2\n", "row 1 has 2 columns"),
+        (b"1,2,3,4,5,6,7,8,9,10,11,12\n\n", "row 2 has 1 columns"),
+        (b"a,2,3,4,5,6,7,8,9,10,11,12\n", "row 1 column 1 is 'a', not a number"),
+        (b"1,2,3,4,5,6,7,8,9,10,11,1_2\n", "column 12 is '1_2'"),
+        (b"1,2,3,4,5,6,7,8,9,10,11,\n", "column 12 is ''"),
+        (b"1,2,3,4,5,6,7,8,9,10,11,\xff\n", "not ASCII at position"),
+    ],
+)
+def test_bad_csv_names_row_and_column(body: bytes, found: str) -> None:
+    error = refusal(body, CSV)
+    assert error.status == 400 and found in error.message and "expected 12 numbers a row" in error.message
+
+
+@pytest.mark.parametrize(
+    ("mode", "value", "expected"),
+    [("L", 0, 0.0), ("L", 255, 10.0), ("L", 51, 2.0), ("RGB", 0xFFFFFF, 10.0), ("1", 1, 10.0), ("I;16", 13_107, 2.0)],
+)
+def test_images_are_scaled_to_the_schemas_size_and_range(mode: str, value: int, expected: float) -> None:
+    batch = decode(image(mode, (30, 40), value), PNG, SCHEMA)
+    assert batch.shape == (1, 4, 3)
+    np.testing.assert_allclose(batch, expected, atol=1e-4)
+
+
+def test_rows_and_columns_of_an_image_stay_in_place() -> None:
+    pixels = np.zeros((4, 3), np.uint8)
+    pixels[1, 2] = 255
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    np.testing.assert_allclose(decode(buffer.getvalue(), PNG, SCHEMA)[0], pixels / 255 * 10, atol=1e-5)
+
+
+def test_jpeg_bytes_declared_as_png_are_refused() -> None:
+    assert "expected a PNG image" in refusal(image("L", (3, 4), 9, "JPEG"), PNG).message
+
+
+def test_a_decompression_bomb_is_refused_before_it_is_unpacked() -> None:
+    header = struct.pack(">IIBBBBB", 30_000, 30_000, 8, 0, 0, 0, 0)
+    chunk = b"IHDR" + header
+    bomb = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + chunk + struct.pack(">I", zlib.crc32(chunk))
+    idat = b"IDAT" + zlib.compress(b"\0" * 1000)
+    bomb += struct.pack(">I", len(idat) - 4) + idat + struct.pack(">I", zlib.crc32(idat))
+    error = refusal(bomb, PNG)
+    assert error.status == 400 and "16000000 pixels" in error.message
+
+
+def test_an_image_for_a_model_without_images_is_refused() -> None:
+    table = InputSchema(name="row", dtype="float32", shape=(5,), minimum=0.0, maximum=1.0)
+    assert "no grey image fills" in refusal(image("L", (3, 4), 9), PNG, table).message
+
+
+def test_unknown_content_types_are_415_and_none_means_json() -> None:
+    error = refusal(b"<x/>", "application/xml")
+    assert error.status == 415 and "use application/json, application/x-npy, text/csv" in error.message
+    assert decode(orjson.dumps({"instances": np.ones((1, 4, 3)).tolist()}), "", SCHEMA).shape == (1, 4, 3)
