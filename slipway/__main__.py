@@ -168,8 +168,9 @@ def logs(
 def down(stack: StackName = "local", yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False) -> None:
     """Remove everything of a stack, then prove that nothing is left."""
     from slipway.down import down
-    from slipway.errors import USAGE
+    from slipway.errors import INTERRUPTED, USAGE
     from slipway.project import open_stack
+    from slipway.signals import interruptible
     from slipway.view import Steps
 
     where = open_stack(stack)
@@ -178,8 +179,12 @@ def down(stack: StackName = "local", yes: Annotated[bool, typer.Option("--yes", 
             raise SlipwayError(f"stack {stack} is on a real account; give --yes to remove it without a question", USAGE)
         if typer.prompt(f"Type the stack's name to remove everything of {where.prefix}") != stack:
             raise SlipwayError("not the stack's name; nothing was removed", USAGE)
-    with Steps(out) as steps:
-        left = down(where, steps)
+    try:
+        with interruptible(), Steps(out) as steps:
+            left = down(where, steps)
+    except KeyboardInterrupt:
+        message = f"interrupted; some of {where.prefix} is left. Go on with: slipway down --stack {stack}"
+        raise SlipwayError(message, INTERRUPTED) from None
     if left:
         raise SlipwayError("left behind:\n" + "\n".join(f"  {item.kind} {item.name}" for item in left))
 
@@ -231,8 +236,6 @@ def main() -> None:
         app()
     except SlipwayError as error:
         sys.exit(_say(str(error), error.exit_code))
-    except KeyboardInterrupt:
-        sys.exit(_say("interrupted; nothing was left running", 130))
     except BrokenPipeError:
         # The reader of our output went away (slipway logs | head).
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -23,11 +23,12 @@ from slipway import draw
 from slipway.deploy import Deployment, up
 from slipway.down import down
 from slipway.engine import Engine
-from slipway.errors import SlipwayError
+from slipway.errors import INTERRUPTED, SlipwayError
 from slipway.invoke import ask, read_manifest
 from slipway.local import LocalAws
 from slipway.plugin import ensure_plugin
 from slipway.project import Stack, open_stack, root
+from slipway.signals import interruptible, uninterruptible
 from slipway.view import Steps
 
 STACK = "local"
@@ -54,7 +55,7 @@ def demo(console: Console) -> None:
     folder = Path(tempfile.mkdtemp(prefix="demo-", dir=scratch))
     aws = LocalAws(folder / "aws")
     try:
-        with Steps(console) as steps:
+        with interruptible(), Steps(console) as steps:
             stack = _start(aws, steps)
             deployment = up(stack, steps)
             outputs = _verify(stack, steps)
@@ -68,10 +69,13 @@ def demo(console: Console) -> None:
             with steps.step("stop") as step:
                 aws.stop()
                 step.result = "the embedded AWS and all its processes have ended"
+    except KeyboardInterrupt:
+        raise SlipwayError("interrupted; nothing was left running", INTERRUPTED) from None
     finally:
-        # Ctrl-C ends here too: first the processes, then their folder.
-        aws.stop()
-        shutil.rmtree(folder, ignore_errors=True)
+        # Ctrl-C ends here too: first the processes, then their folder, and no second Ctrl-C in between.
+        with uninterruptible():
+            aws.stop()
+            shutil.rmtree(folder, ignore_errors=True)
     if left:
         raise SlipwayError("left behind:\n" + "\n".join(f"  {item.kind} {item.name}" for item in left))
     console.print(_verdict(served_after, time.monotonic() - started), soft_wrap=True)

@@ -18,6 +18,7 @@ from typing import Any
 from slipway import pulumi_cli
 from slipway.errors import SlipwayError
 from slipway.project import Stack
+from slipway.signals import uninterruptible
 
 POLL_SECONDS = 0.1
 INTERRUPT_SECONDS = 10.0  # the engine finishes the calls in flight, so that its state stays true
@@ -149,13 +150,14 @@ def _event(raw: dict[str, Any]) -> Event | None:
 
 def _finish(process: "subprocess.Popen[bytes]") -> None:
     """No engine, language host or provider outlives us: interrupt, wait, kill the whole group."""
-    if process.poll() is None:
-        # To the engine alone: it still needs its provider to finish the calls in flight.
-        process.send_signal(signal.SIGINT)
-        try:
-            process.wait(INTERRUPT_SECONDS)
-        except subprocess.TimeoutExpired:
-            pass
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    with uninterruptible():
+        if process.poll() is None:
+            # To the engine alone: it still needs its provider to finish the calls in flight.
+            process.send_signal(signal.SIGINT)
+            try:
+                process.wait(INTERRUPT_SECONDS)
+            except subprocess.TimeoutExpired:
+                pass
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()

@@ -1,6 +1,7 @@
 """How a verb ends: exit codes, and the one error that is shown without a traceback."""
 
 DONE, FAILED, USAGE, REFUSED = 0, 1, 2, 3  # 3: a gate said no
+INTERRUPTED = 130  # what a shell gives for Ctrl-C
 
 
 class SlipwayError(Exception):

@@ -165,8 +165,11 @@ def tool_folders() -> list[str]:
 
 
 def pulumi_home() -> Path:
-    """The PULUMI_HOME that holds the light AWS provider and nothing else, one a machine."""
-    return pulumi_cli.cache_folder().parent.parent / "pulumi-home"
+    """The PULUMI_HOME that holds the light AWS provider and nothing else.
+
+    In the virtual environment: the plugin is a script that starts this very interpreter.
+    """
+    return Path(sys.prefix) / "pulumi-home"
 
 
 def _answers(record: Running) -> bool:
