@@ -125,6 +125,8 @@ def _build(target: Path, say: Say) -> None:
     env = os.environ | {
         "GOPATH": str(go_home),
         "GOCACHE": str(go_home / "cache"),
+        "GOENV": "off",
+        "XDG_CONFIG_HOME": str(go_home / "config"),  # Go's telemetry counters
         "GOFLAGS": "-mod=readonly -buildvcs=false -modcacherw",
         "CGO_ENABLED": "0",
     }

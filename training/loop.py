@@ -135,7 +135,8 @@ def fit(
             f"epoch={epoch + 1}/{config.epochs} loss={loss:.4f} train_accuracy={state.correct.item() / seen:.4f} "
             f"learning_rate={learning_rate:.4f} examples_per_second={rate:.0f}"
         )
-        if config.checkpoint_every_seconds == 0:
+        # The last one too: the same run started once more (SageMaker lost its record, say) has nothing left to train.
+        if config.checkpoint_every_seconds == 0 or state.step == total_steps:
             store.save(state.step, state.snapshot())
 
 

@@ -96,8 +96,9 @@ def test_a_taken_port_is_explained(aws: Aws) -> None:
     assert done.stdout == ""
 
 
-def test_the_coverage_page_comes_from_the_tables() -> None:
+def test_the_coverage_page_comes_from_the_tables_and_is_the_one_in_docs() -> None:
     lines = page().splitlines()
+    assert (REPOSITORY_ROOT / "docs" / "emulated.md").read_text().splitlines() == lines
     assert any(line.startswith("| sagemaker | CreateTrainingJob | ours | runs the image") for line in lines)
     assert any(line.startswith("| logs | PutLogEvents | moto |") for line in lines)
     assert not any("| CreateInferenceComponent |" in line for line in lines)

@@ -62,6 +62,18 @@ def test_a_job_leaves_an_artifact_metrics_and_a_log(
     assert set(metrics["seconds"]) == {"import", "data", "train", "evaluate", "export"}
 
 
+def test_the_same_job_once_more_trains_nothing_and_gives_the_same_model(
+    job: JobPaths, capfd: pytest.CaptureFixture[str]
+) -> None:
+    _configure(job, epochs="2", width="4")
+    assert run(job, StopFlag()) == 0
+    first = artifact.load(job.model).manifest.metrics
+    capfd.readouterr()
+    assert run(job, StopFlag()) == 0
+    assert not EPOCH_LINE.search(capfd.readouterr().out)
+    assert artifact.load(job.model).manifest.metrics == first
+
+
 def test_the_artifact_is_what_torch_export_itself_would_run(job: JobPaths) -> None:
     _configure(job, epochs="1", width="4")
     assert run(job, StopFlag()) == 0
