@@ -35,7 +35,15 @@ def program(settings: Settings, region: str, actions: Actions) -> None:
     store = DataStore("store", DataStoreArgs(prefix=prefix, data=settings.data, protect=settings.protect), opts)
     access = Access(
         "access",
-        AccessArgs(prefix=prefix, account=account, region=region, bucket_arn=store.bucket_arn, data_uri=store.data_uri),
+        AccessArgs(
+            prefix=prefix,
+            account=account,
+            region=region,
+            bucket_arn=store.bucket_arn,
+            data_uri=store.data_uri,
+            artifact=settings.model if settings.model.startswith("s3://") else "",
+            image=settings.image if settings.image != "build" else "",
+        ),
         opts,
     )
     image = _image(settings, prefix, bundle, store, access, actions, opts)

@@ -1,6 +1,7 @@
 """Access: one role per job, each allowed what that job does and on this stack's resources only."""
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -11,6 +12,9 @@ import pulumi_aws as aws
 from pulumi import Output, ResourceOptions
 
 SERVICES = {"train": "sagemaker", "serve": "sagemaker", "build": "codebuild"}
+ECR_IMAGE = re.compile(
+    r"(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com/(?P<repository>[^:@]+)[:@]"
+)
 Statement = dict[str, Any]
 
 
@@ -22,6 +26,10 @@ class AccessArgs:
     bucket_arn: Output[str]
     data_uri: Output[str]
     """May be a prefix of somebody else's bucket; the training role reads it."""
+    artifact: str = ""
+    """An s3:// artifact that the program did not make; the serving role reads it."""
+    image: str = ""
+    """The URI of an image that the program did not build; the jobs pull it."""
 
 
 class Access(pulumi.ComponentResource):
@@ -34,7 +42,13 @@ class Access(pulumi.ComponentResource):
     def __init__(self, name: str, args: AccessArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("slipway:index:Access", name, None, opts)
         facts = Output.all(
-            account=args.account, region=args.region, bucket=args.bucket_arn, data=args.data_uri, prefix=args.prefix
+            account=args.account,
+            region=args.region,
+            bucket=args.bucket_arn,
+            data=args.data_uri,
+            prefix=args.prefix,
+            artifact=args.artifact,
+            image=args.image,
         )
         policies = {"train": _train, "serve": _serve, "build": _build}
         arns = {}
@@ -86,18 +100,33 @@ def _arn(known: Mapping[str, str], service: str, resource: str) -> str:
 
 
 def _read(bucket_arn: str, *prefixes: str) -> list[Statement]:
+    # SageMaker lists a prefix with and without its last slash.
+    listed = [f"{prefix.rstrip('/')}*" for prefix in prefixes]
     return [
         _allow(["s3:GetObject"], [f"{bucket_arn}/{prefix}*" for prefix in prefixes]),
-        _allow(["s3:ListBucket"], [bucket_arn], StringLike={"s3:prefix": [f"{prefix}*" for prefix in prefixes]}),
+        _allow(["s3:ListBucket"], [bucket_arn], StringLike={"s3:prefix": listed}),
     ]
+
+
+def _read_uri(uri: str) -> list[Statement]:
+    bucket, _, prefix = uri.removeprefix("s3://").partition("/")
+    return _read(f"arn:aws:s3:::{bucket}", prefix)
 
 
 def _pull(known: Mapping[str, str]) -> list[Statement]:
     actions = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
     return [
-        _allow(actions, [_arn(known, "ecr", f"repository/{known['prefix']}-*")]),
+        _allow(actions, [_repository(known)]),
         _allow(["ecr:GetAuthorizationToken"], ["*"]),  # AWS knows no narrower resource for this action
     ]
+
+
+def _repository(known: Mapping[str, str]) -> str:
+    """The repository that the jobs' image is in: the program's, or the one of an image of the user's own."""
+    given = ECR_IMAGE.match(known["image"])
+    if given:
+        return f"arn:aws:ecr:{given['region']}:{given['account']}:repository/{given['repository']}"
+    return _arn(known, "ecr", f"repository/{known['prefix']}-*")
 
 
 def _log(known: Mapping[str, str], *groups: str) -> Statement:
@@ -111,10 +140,9 @@ def _metrics(namespaces: list[str]) -> Statement:
 
 
 def _train(known: Mapping[str, str]) -> list[Statement]:
-    data_bucket, _, data_prefix = known["data"].removeprefix("s3://").partition("/")
     bucket = known["bucket"]
     return [
-        *_read(f"arn:aws:s3:::{data_bucket}", data_prefix),
+        *_read_uri(known["data"]),
         *_read(bucket, "checkpoints/", "runs/"),
         _allow(["s3:PutObject", "s3:AbortMultipartUpload"], [f"{bucket}/checkpoints/*", f"{bucket}/runs/*"]),
         _allow(["s3:DeleteObject"], [f"{bucket}/checkpoints/*"]),
@@ -127,6 +155,7 @@ def _train(known: Mapping[str, str]) -> list[Statement]:
 def _serve(known: Mapping[str, str]) -> list[Statement]:
     return [
         *_read(known["bucket"], "runs/"),
+        *(_read_uri(known["artifact"]) if known["artifact"] else []),
         *_pull(known),
         _log(known, f"/aws/sagemaker/Endpoints/{known['prefix']}"),
         _metrics(["/aws/sagemaker/Endpoints", "AWS/SageMaker"]),

@@ -121,6 +121,21 @@ def test_a_replaced_run_takes_nothing_that_serves_with_it(declare: Callable[...,
     assert not [one.name for one in declared if run.name in one.depends_on]
 
 
+def policy_text(declared: list[Declared], name: str) -> str:
+    (found,) = [one for one in declared if one.name == name and one.type.endswith(":RolePolicy")]
+    text: str = found.inputs["policy"]
+    return text
+
+
+def test_the_roles_reach_what_the_stack_did_not_make(declare: Callable[..., Any]) -> None:
+    image = "123456789012.dkr.ecr.us-east-1.amazonaws.com/team/model:1"
+    declared, _, _ = declare(model="s3://elsewhere/models/m.tar.gz", image=image, data="s3://lake/digits")
+    serve, train = policy_text(declared, "access-serve"), policy_text(declared, "access-train")
+    assert '"arn:aws:s3:::elsewhere/models/m.tar.gz*"' in serve and "elsewhere" not in train
+    assert '"arn:aws:s3:::lake/digits/*"' in train and "lake" not in serve
+    assert "arn:aws:ecr:us-east-1:123456789012:repository/team/model" in serve
+
+
 def test_protection_holds_data_and_endpoint(declare: Callable[..., Any]) -> None:
     declared, _, _ = declare(protect=True)
     assert only(declared, "Bucket").protect and not only(declared, "Bucket").inputs["forceDestroy"]
