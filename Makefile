@@ -8,7 +8,7 @@ demo: setup ## the whole way on this machine: train, deploy, answer, tear down, 
 	@.venv/bin/slipway demo
 
 test: setup-dev ## every test, with the real Pulumi engine, no network but the loopback
-	@.venv/bin/pytest
+	@.venv/bin/pytest -n auto --maxprocesses 4 --dist worksteal
 
 check: setup-dev ## lint, format, types, import rules
 	@.venv/bin/ruff check .

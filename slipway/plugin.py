@@ -1,5 +1,9 @@
-"""Puts the light AWS provider where the engine of the local stacks finds it."""
+"""Puts the light AWS provider where the engine of the local stacks finds it.
 
+python -m slipway.plugin
+"""
+
+import os
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -7,6 +11,7 @@ from importlib.metadata import version
 
 from slipway import pulumi_cli
 from slipway.errors import SlipwayError
+from slipway.local import pulumi_home
 
 
 def ensure_plugin(environment: Mapping[str, str]) -> None:
@@ -22,3 +27,7 @@ def ensure_plugin(environment: Mapping[str, str]) -> None:
     done = subprocess.run(command, env=dict(environment), capture_output=True, text=True)
     if done.returncode:
         raise SlipwayError(f"installing the light AWS provider failed:\n{done.stderr.strip()}")
+
+
+if __name__ == "__main__":
+    ensure_plugin({**os.environ, "PULUMI_HOME": str(pulumi_home())})

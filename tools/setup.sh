@@ -41,7 +41,8 @@ if [ ! -f "$stamp" ]; then
     set -- --quiet --python .venv/bin/python --compile-bytecode -c requirements.lock -e '.[ml,local]'
     [ "$level" = dev ] && set -- "$@" --group dev
     "$uv" pip install "$@"
+    UV="$uv" .venv/bin/python -m slipway.pulumi_cli >/dev/null
+    .venv/bin/python -m slipway.plugin
     rm -f .venv/.slipway-*
     touch "$stamp" ".venv/.slipway-run-${stamp#.venv/.slipway-"$level"-}" # dev holds all that run needs
-    UV="$uv" .venv/bin/python -m slipway.pulumi_cli >/dev/null
 fi

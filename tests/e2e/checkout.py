@@ -18,7 +18,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 COPIED = ("Dockerfile", "Pulumi.local.yaml", "Pulumi.yaml", "inference", "infra", "pyproject.toml", "requirements.lock",
           "training")  # fmt: skip
-TIMEOUT_SECONDS = 110
+TIMEOUT_SECONDS = 300  # a hang, not a slow machine
 
 
 @dataclass(frozen=True, kw_only=True)

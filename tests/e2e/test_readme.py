@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.checkout import ROOT, Checkout
+from tests.e2e.checkout import ROOT, TIMEOUT_SECONDS, Checkout
 
 README = (ROOT / "README.md").read_text()
 # `make` sets up and tests this very environment; its targets are checked to exist, and are run by whoever tests this.
@@ -26,8 +26,13 @@ def test_the_commands_run_in_order_in_one_shell(checkout: Checkout) -> None:
     environment = {**checkout.environment, "PATH": f"{Path(sys.prefix) / 'bin'}:{checkout.environment['PATH']}"}
     done = subprocess.run(
         ["bash", "-euxo", "pipefail", "-c", script],
-        cwd=checkout.folder, env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=115,
-    )  # fmt: skip
+        cwd=checkout.folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        timeout=TIMEOUT_SECONDS,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "none: nothing of slipway-local exists" in done.stdout
     assert done.stdout.count('{"predictions":[{"label":"0"') == 1
