@@ -19,7 +19,7 @@ STRETCHES = {
     "aws:sagemaker/model:Model": "endpoint",
 }
 
-VERDICTS = ("test_accuracy=", "gate=")  # the lines of a run's log that say what it came to
+VERDICT = "gate="  # the line of a run's log that says what it came to
 
 
 @dataclass
@@ -102,8 +102,8 @@ class _Watch:
             self._tail = Tail(self._stack, run_source(self._stack, runs[-1]))
         for line in self._tail.new_lines():
             self._steps.line(self._step, line.message)
-            if line.message.startswith(VERDICTS):
-                self._step.result = f"{self._step.result}  {line.message}".strip()
+            if line.message.startswith(VERDICT):
+                self._step.result = line.message
 
     def _summarize(self) -> None:
         made = self.deployment.made
