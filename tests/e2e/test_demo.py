@@ -65,7 +65,7 @@ def _wait_for_folder(checkout: Checkout) -> None:
         time.sleep(0.01)
 
 
-def test_a_demo_needs_no_checkout_of_its_own(checkout: Checkout, tmp_path: Path) -> None:
+def test_a_demo_does_not_disturb_a_running_embedded_aws(checkout: Checkout, tmp_path: Path) -> None:
     """Its embedded AWS is not the one of `slipway local`: both can run."""
     checkout.start()
     before = checkout.ok("slipway", "local", "status", "--json")

@@ -74,6 +74,9 @@ def ask_in_every_format(checkout: Checkout, example: dict[str, Any], folder: Pat
         reply = json.loads(checkout.ok("slipway", "invoke", str(folder / name)))
         assert reply["predictions"][0]["label"] == example["target"], name
     assert checkout.ok("slipway", "invoke", "--accept", "text/csv").startswith(example["target"] + ",")
+    (folder / "short.csv").write_text("1,2,3\n")
+    refused = checkout.run("slipway", "invoke", str(folder / "short.csv"))
+    assert refused.code == 1 and "(400)" in refused.err and "64" in refused.err
     runtime = aws(checkout, "sagemaker-runtime")
     arguments = {"EndpointName": "slipway-local", "Body": (folder / "digit.npy").read_bytes()}
     reply = runtime.invoke_endpoint(**arguments, ContentType="application/x-npy", Accept="application/x-npy")

@@ -122,3 +122,19 @@ def test_steps_in_a_pipe_are_plain_lines() -> None:
     assert lines[1].startswith("first        ok") and lines[1].endswith("the width of the console")
     assert lines[2].startswith("second       failed")
     assert "\x1b" not in file.getvalue()
+
+
+def test_steps_on_a_terminal_are_a_list_with_marks_and_seconds() -> None:
+    console = Console(file=io.StringIO(), force_terminal=True, width=80, record=True)
+    steps = Steps(console)
+    done, failed, running = (steps.begin(title) for title in ("first", "second", "third"))
+    done.result = "made"
+    steps.end(done)
+    failed.show("what it was doing")
+    steps.end(failed, failed=True)
+    running.show("half-way")
+    console.print(steps)
+    first, second, third = console.export_text().splitlines()
+    assert first.startswith("✓ first") and first.rstrip().endswith("made")
+    assert second.startswith("✗ second") and "what it was doing" in second
+    assert third[2:].startswith("third") and "half-way" in third
