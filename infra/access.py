@@ -166,6 +166,7 @@ def _build(known: Mapping[str, str]) -> list[Statement]:
     push = ["ecr:CompleteLayerUpload", "ecr:InitiateLayerUpload", "ecr:PutImage", "ecr:UploadLayerPart"]
     return [
         *_read(known["bucket"], "code/"),
+        _allow(["s3:GetObjectVersion"], [f"{known['bucket']}/code/*"]),  # CodeBuild reads sources by version
         *_pull(known),
         _allow(push, [_arn(known, "ecr", f"repository/{known['prefix']}-*")]),
         _log(known, f"/aws/codebuild/{known['prefix']}-"),

@@ -1,15 +1,31 @@
 """`slipway down`: remove everything of a stack, then prove it."""
 
+import time
+
 from slipway.deploy import destroy
-from slipway.leaks import RUN_LOGS, Leftover, find_leaks, run_log_streams
+from slipway.errors import SlipwayError
+from slipway.leaks import RUN_LOGS, Leftover, being_deleted, find_leaks, run_log_streams
 from slipway.project import Stack
 from slipway.view import Steps
+
+ENDPOINT_DELETION_SECONDS = 15 * 60
+POLL_SECONDS = 0.2
 
 
 def down(stack: Stack, steps: Steps) -> list[Leftover]:
     """`pulumi destroy`, the runs' logs, the search for leftovers; returns what is left (nothing, one hopes)."""
     with steps.step("teardown") as step:
         step.result = f"{destroy(stack, step.show)} resources deleted"
+        # Pulumi looks away as soon as an endpoint is being deleted; the proof needs it gone.
+        deadline = time.monotonic() + ENDPOINT_DELETION_SECONDS
+        while (leaving := being_deleted(stack)) and time.monotonic() < deadline:
+            step.show(f"waiting for AWS to delete {leaving[0]}")
+            time.sleep(POLL_SECONDS)
+        if leaving:
+            minutes = ENDPOINT_DELETION_SECONDS // 60
+            raise SlipwayError(
+                f"endpoint {leaving[0]} is still being deleted after {minutes} min; run this again later"
+            )
     with steps.step("run logs") as step:
         streams = run_log_streams(stack)
         logs = stack.client("logs")

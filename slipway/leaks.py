@@ -35,17 +35,28 @@ def own_name(prefix: str, name: str) -> bool:
 
 
 def find_leaks(stack: Stack, looked_at: Callable[[str], None] = lambda kind: None) -> list[Leftover]:
-    """Everything of the stack that still exists; `looked_at` is told each kind as it is searched."""
+    """Everything of the stack that still exists; `looked_at` is told each kind as it is searched.
+
+    What AWS is already deleting is not counted: it bills no more, and it may take minutes to go.
+    """
+    leaving = set(being_deleted(stack))
     found = []
     for kind, finder in FINDERS.items():
         looked_at(kind)
-        found += [
-            Leftover(kind=kind, name=name, how="name") for name in finder(stack) if own_name(stack.prefix, _last(name))
-        ]
+        names = [name for name in finder(stack) if own_name(stack.prefix, _last(name))]
+        found += [Leftover(kind=kind, name=name, how="name") for name in names]
     looked_at("tags")
     by_name = {_last(leftover.name) for leftover in found}
     tagged = [arn for arn in _tagged(stack) if _last(arn) not in by_name]
-    return sorted(found + [Leftover(kind=_kind(arn), name=arn, how="tag") for arn in tagged])
+    found += [Leftover(kind=_kind(arn), name=arn, how="tag") for arn in tagged]
+    return sorted(leftover for leftover in found if _last(leftover.name) not in leaving)
+
+
+def being_deleted(stack: Stack) -> list[str]:
+    """Names of the stack's endpoints that AWS is deleting."""
+    entries = _pages(stack.client("sagemaker"), "list_endpoints", "Endpoints", NameContains=stack.prefix)
+    leaving = (entry["EndpointName"] for entry in entries if entry["EndpointStatus"] == "Deleting")
+    return [name for name in leaving if own_name(stack.prefix, name)]
 
 
 def run_log_streams(stack: Stack) -> list[str]:

@@ -86,3 +86,14 @@ def test_the_logs_of_runs_are_records_not_leaks(stack: Stack) -> None:
         logs.create_log_stream(logGroupName="/aws/sagemaker/TrainingJobs", logStreamName=name)
     assert run_log_streams(stack) == ["slipway-dev-0123456789ab-0123abc/algo-1-1"]
     assert find_leaks(stack) == []
+
+
+def test_what_aws_is_already_deleting_is_not_a_leak(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    sagemaker = boto3.client("sagemaker", REGION)
+    variant = {"VariantName": "v", "ModelName": "m", "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
+    sagemaker.create_model(ModelName="m", ExecutionRoleArn="arn:aws:iam::123456789012:role/abc", Containers=[])
+    sagemaker.create_endpoint_config(EndpointConfigName="c", ProductionVariants=[variant])
+    sagemaker.create_endpoint(EndpointName="slipway-dev", EndpointConfigName="c")
+    assert [item.kind for item in find_leaks(stack)] == ["endpoint"]
+    monkeypatch.setattr("slipway.leaks.being_deleted", lambda stack: ["slipway-dev"])
+    assert find_leaks(stack) == []
