@@ -4,6 +4,7 @@
 """
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,74 +26,122 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def program(settings: Settings, region: str, actions: Actions) -> None:
-    """Declare the whole stack."""
-    prefix = f"{pulumi.get_project()}-{pulumi.get_stack()}"
-    provider = _provider(settings, region)
-    opts = ResourceOptions(provider=provider)
-    account = aws.get_caller_identity_output(opts=InvokeOptions(provider=provider)).account_id
-    bundle = make_bundle(ROOT, ROOT / ".slipway" / "build")
+    """Declare the whole stack: the table of contents."""
+    parts = Parts.of(settings, region, actions)
+    store = DataStore("store", parts.store_args(), parts.opts)
+    access = Access("access", parts.access_args(store), parts.opts)
+    image = parts.image(store, access)
+    run = parts.run(store, access, image)
+    artifact = run.artifact if run else parts.chosen_artifact(store)
+    serving = parts.serving(access, image, artifact) if artifact is not None else None
+    outputs = {
+        "bucket": store.bucket,
+        "image": image,
+        "run": run and run.run,
+        "artifact": artifact,
+        "model": serving and serving.model,
+        "endpoint_config": serving and serving.endpoint_config,
+        "endpoint": serving and serving.endpoint,
+    }
+    for name, value in outputs.items():
+        if value is not None:
+            pulumi.export(name, value)
 
-    store = DataStore("store", DataStoreArgs(prefix=prefix, data=settings.data, protect=settings.protect), opts)
-    access = Access(
-        "access",
-        AccessArgs(
-            prefix=prefix,
-            account=account,
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """What every component is made of, and how each one's arguments follow from the settings."""
+
+    settings: Settings
+    region: str
+    actions: Actions
+    prefix: str
+    bundle: Bundle
+    account: Output[str]
+    opts: ResourceOptions
+
+    @classmethod
+    def of(cls, settings: Settings, region: str, actions: Actions) -> "Parts":
+        provider = _provider(settings, region)
+        return cls(
+            settings=settings,
             region=region,
+            actions=actions,
+            prefix=f"{pulumi.get_project()}-{pulumi.get_stack()}",
+            bundle=make_bundle(ROOT, ROOT / ".slipway" / "build"),
+            account=aws.get_caller_identity_output(opts=InvokeOptions(provider=provider)).account_id,
+            opts=ResourceOptions(provider=provider),
+        )
+
+    def store_args(self) -> DataStoreArgs:
+        return DataStoreArgs(prefix=self.prefix, data=self.settings.data, protect=self.settings.protect)
+
+    def access_args(self, store: DataStore) -> AccessArgs:
+        return AccessArgs(
+            prefix=self.prefix,
+            account=self.account,
+            region=self.region,
             bucket_arn=store.bucket_arn,
             data_uri=store.data_uri,
-            artifact=settings.model if settings.model.startswith("s3://") else "",
-            image=settings.image if settings.image != "build" else "",
-        ),
-        opts,
-    )
-    image = _image(settings, prefix, bundle, store, access, actions, opts)
-    pulumi.export("bucket", store.bucket)
-    pulumi.export("image", image)
-
-    artifact = None
-    if settings.trains:
-        run = TrainingRun(
-            "training",
-            TrainingRunArgs(
-                prefix=prefix,
-                training=settings.training,
-                image=image,
-                code_sha256=bundle.sha256,
-                data_uri=store.data_uri,
-                data_sha256=store.data_sha256,
-                bucket=store.bucket,
-                incarnation=store.incarnation,
-                role=access.train,
-                actions=actions,
-            ),
-            opts,
+            artifact=self.settings.model if self.settings.model.startswith("s3://") else "",
+            image=self.settings.image if self.settings.image != "build" else "",
         )
-        pulumi.export("run", run.run)
-        artifact = run.artifact
-    elif settings.model != "off":
-        artifact = _chosen(settings.model, store.bucket)
 
-    if artifact is not None:
-        serving = Serving(
-            "serving",
-            ServingArgs(
-                prefix=prefix,
-                serving=settings.serving,
-                image=image,
-                artifact=artifact,
-                role=access.serve,
-                log_retention_days=settings.log_retention_days,
-                protect=settings.protect,
-                actions=actions,
-            ),
-            opts,
+    def image(self, store: DataStore, access: Access) -> Output[str]:
+        """The image's URI: the one that is built from this checkout, or the user's."""
+        if self.settings.image != "build":
+            return Output.from_input(self.settings.image)
+        args = ImageArgs(
+            prefix=self.prefix,
+            bundle=self.bundle,
+            bucket=store.bucket,
+            build_role=access.build,
+            torch_backend="auto",
+            log_retention_days=self.settings.log_retention_days,
+            protect=self.settings.protect,
+            actions=self.actions,
         )
-        pulumi.export("artifact", artifact)
-        pulumi.export("model", serving.model)
-        pulumi.export("endpoint_config", serving.endpoint_config)
-        if serving.endpoint is not None:
-            pulumi.export("endpoint", serving.endpoint)
+        return Image("image", args, self.opts).uri
+
+    def run(self, store: DataStore, access: Access, image: Output[str]) -> TrainingRun | None:
+        """This program's run, when it is what the endpoint is to serve."""
+        if not self.settings.trains:
+            return None
+        args = TrainingRunArgs(
+            prefix=self.prefix,
+            training=self.settings.training,
+            image=image,
+            code_sha256=self.bundle.sha256,
+            data_uri=store.data_uri,
+            data_sha256=store.data_sha256,
+            bucket=store.bucket,
+            incarnation=store.incarnation,
+            role=access.train,
+            actions=self.actions,
+        )
+        return TrainingRun("training", args, self.opts)
+
+    def chosen_artifact(self, store: DataStore) -> Output[str] | None:
+        """The artifact that `slipway:model` names: an s3:// URI, a run of this stack, or none."""
+        model = self.settings.model
+        if model == "off":
+            return None
+        if model.startswith("s3://"):
+            return Output.from_input(model)
+        return store.bucket.apply(lambda bucket: artifact_uri(bucket, model))
+
+    def serving(self, access: Access, image: Output[str], artifact: Output[str]) -> Serving:
+        args = ServingArgs(
+            prefix=self.prefix,
+            serving=self.settings.serving,
+            image=image,
+            artifact=artifact,
+            role=access.serve,
+            log_retention_days=self.settings.log_retention_days,
+            protect=self.settings.protect,
+            actions=self.actions,
+        )
+        return Serving("serving", args, self.opts)
 
 
 def _provider(settings: Settings, region: str) -> aws.Provider:
@@ -104,37 +153,6 @@ def _provider(settings: Settings, region: str) -> aws.Provider:
     }
     more: dict[str, Any] = {"allowed_account_ids": [settings.account]} if settings.account else {}
     return aws.Provider("aws", region=region, default_tags={"tags": tags}, **more)
-
-
-def _image(
-    settings: Settings,
-    prefix: str,
-    bundle: Bundle,
-    store: DataStore,
-    access: Access,
-    actions: Actions,
-    opts: ResourceOptions,
-) -> Output[str]:
-    if settings.image != "build":
-        return Output.from_input(settings.image)
-    args = ImageArgs(
-        prefix=prefix,
-        bundle=bundle,
-        bucket=store.bucket,
-        build_role=access.build,
-        torch_backend="auto",
-        log_retention_days=settings.log_retention_days,
-        protect=settings.protect,
-        actions=actions,
-    )
-    return Image("image", args, opts).uri
-
-
-def _chosen(model: str, bucket: Output[str]) -> Output[str]:
-    """The artifact that `slipway:model` names: an s3:// URI, or a run of this stack."""
-    if model.startswith("s3://"):
-        return Output.from_input(model)
-    return bucket.apply(lambda name: artifact_uri(name, model))
 
 
 def main() -> None:
