@@ -108,10 +108,12 @@ def _download(target: Path, say: Say) -> None:
         with urllib.request.urlopen(url, timeout=DOWNLOAD_TIMEOUT_SECONDS) as answer, archive.open("wb") as file:
             shutil.copyfileobj(answer, file)
         with tarfile.open(archive) as tar:
-            for member in tar.getmembers():
-                if member.isfile():
-                    member.name = Path(member.name).name
-                    tar.extract(member, target, filter="data")
+            for member in tar:
+                if packed := tar.extractfile(member):  # folders have none; the archive's one folder is left out
+                    place = target / Path(member.name).name
+                    with packed, place.open("wb") as copy:
+                        shutil.copyfileobj(packed, copy)
+                    place.chmod(0o755)
     except (urllib.error.URLError, tarfile.TarError) as error:
         raise PulumiMissingError(f"{url}: {error}") from error
     finally:

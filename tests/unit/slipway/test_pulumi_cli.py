@@ -1,6 +1,7 @@
 """Finding the Pulumi CLI, and what is said when none can be had."""
 
 import subprocess
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,16 @@ def test_when_neither_download_nor_build_works_both_reasons_are_told(monkeypatch
         pulumi_cli.ensure(lambda text: None)
     assert "the server is out of reach" in str(caught.value) and "'go'" in str(caught.value)
     assert list(pulumi_cli.cache_folder().parent.iterdir()) == []
+
+
+def test_a_release_is_unpacked_without_its_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    put(tmp_path / "pulumi", pulumi_cli.VERSION)
+    with tarfile.open(tmp_path / "release.tar.gz", "w:gz") as tar:
+        tar.add(tmp_path / "pulumi", "pulumi")
+    monkeypatch.setattr(pulumi_cli, "RELEASE_URL", (tmp_path / "release.tar.gz").as_uri())
+    assert pulumi_cli.ensure(lambda text: None) == pulumi_cli.cache_folder()
+    assert pulumi_cli.find() == pulumi_cli.cache_folder()
+    assert [path.name for path in pulumi_cli.cache_folder().parent.iterdir()] == ["bin"]
 
 
 def test_a_build_is_seen_whole_or_not_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
