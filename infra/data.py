@@ -9,6 +9,7 @@ s3://<bucket>/data/<sha256>/      the data set, by content
 import hashlib
 import json
 from dataclasses import dataclass
+from typing import Any
 
 import pulumi
 import pulumi_aws as aws
@@ -19,6 +20,21 @@ from infra.datasets import BUNDLED, bundled_file
 UNFINISHED_UPLOAD_DAYS = 7
 OLD_VERSION_DAYS = 30
 CHECKPOINT_DAYS = 14
+LIFECYCLE_RULES: list[Any] = [
+    {
+        "id": "old-versions-and-unfinished-uploads",
+        "status": "Enabled",
+        "filter": {"prefix": ""},
+        "noncurrent_version_expiration": {"noncurrent_days": OLD_VERSION_DAYS},
+        "abort_incomplete_multipart_upload": {"days_after_initiation": UNFINISHED_UPLOAD_DAYS},
+    },
+    {
+        "id": "checkpoints",
+        "status": "Enabled",
+        "filter": {"prefix": "checkpoints/"},
+        "expiration": {"days": CHECKPOINT_DAYS},
+    },
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,21 +106,7 @@ def _guards(name: str, bucket: aws.s3.Bucket, child: ResourceOptions) -> list[pu
         aws.s3.BucketLifecycleConfiguration(
             f"{name}-lifecycle",
             bucket=bucket.bucket,
-            rules=[
-                {
-                    "id": "old-versions-and-unfinished-uploads",
-                    "status": "Enabled",
-                    "filter": {"prefix": ""},
-                    "noncurrent_version_expiration": {"noncurrent_days": OLD_VERSION_DAYS},
-                    "abort_incomplete_multipart_upload": {"days_after_initiation": UNFINISHED_UPLOAD_DAYS},
-                },
-                {
-                    "id": "checkpoints",
-                    "status": "Enabled",
-                    "filter": {"prefix": "checkpoints/"},
-                    "expiration": {"days": CHECKPOINT_DAYS},
-                },
-            ],
+            rules=LIFECYCLE_RULES,
             opts=child,
         ),
         aws.s3.BucketPolicy(

@@ -119,7 +119,8 @@ def local_logs(lines: Annotated[int, typer.Option("-n", help="how many lines")] 
 @app.command()
 def invoke(
     file: Annotated[
-        Path | None, typer.Argument(help="json, csv, npy, png or jpeg; without it a held-out example")
+        Path | None,
+        typer.Argument(exists=True, dir_okay=False, help="json, csv, npy, png or jpeg; without it a held-out example"),
     ] = None,
     stack: StackName = "local",
     content_type: Annotated[str, typer.Option(help="of the file, when its name does not tell")] = "",
@@ -160,8 +161,13 @@ def logs(
         source = build_source(where)
     else:
         source = run_source(where, run or "latest")
+    lines = 0
     for line in read(where, source, follow):
         print(line.message, flush=True)
+        lines += 1
+    if not lines:
+        stream = f" in a stream {source.stream_prefix}..." if source.stream_prefix else ""
+        raise SlipwayError(f"nothing is logged in {source.group}{stream}; what exists: slipway leaks --stack {stack}")
 
 
 @app.command()
@@ -240,6 +246,21 @@ def main() -> None:
         # The reader of our output went away (slipway logs | head).
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    except Exception as error:
+        if not (sentence := aws_sentence(error)):
+            raise
+        sys.exit(_say(sentence, FAILED))
+
+
+def aws_sentence(error: Exception) -> str:
+    """What a refusal by AWS, or a failure to reach it, means for the user; empty for any other error."""
+    if "botocore" not in sys.modules:  # nothing has talked to AWS, and importing it here would cost 0.1 s
+        return ""
+    from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+
+    if isinstance(error, NoCredentialsError):
+        return "no AWS credentials; set AWS_PROFILE or run `aws configure sso`. What else is missing: slipway doctor"
+    return f"AWS: {error}" if isinstance(error, (BotoCoreError, ClientError)) else ""
 
 
 def _say(message: str, exit_code: int) -> int:

@@ -44,6 +44,8 @@ def test_a_script_that_raises_is_told_readable_and_mended(running: Checkout) -> 
     mended = running.up()
     assert mended.code == 0, mended.text
     running.ok("slipway", "invoke")
+    unknown = running.run("slipway", "logs", "--run", "nope")
+    assert unknown.code == 1 and "nothing is logged in /aws/sagemaker/TrainingJobs in a stream nope/..." in unknown.err
 
 
 def test_a_refused_run_and_a_bad_artifact_leave_the_old_endpoint_serving(running: Checkout) -> None:

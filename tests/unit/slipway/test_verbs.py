@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from rich.console import Console
 from typer.main import get_command
 
 from slipway import draw
-from slipway.__main__ import app
+from slipway.__main__ import app, aws_sentence
 from slipway.engine import Diagnostic, ResourceEvent, _event
 from slipway.errors import SlipwayError
 from slipway.invoke import content_type_of
@@ -33,6 +34,7 @@ SURFACE = {
     "local stop": set(),
     "logs": {"--build", "--endpoint", "--follow", "--run", "--stack", "-f", "-s"},
 }
+ROOT = Path(__file__).resolve().parents[3]
 HEAVY = ("torch", "pulumi_aws", "pulumi", "moto", "sklearn", "boto3")
 
 
@@ -71,6 +73,30 @@ def test_an_unknown_stack_names_the_known_ones() -> None:
     with pytest.raises(SlipwayError, match=r"Pulumi\.nope\.yaml does not exist; there are: .*dev.*local") as caught:
         open_stack("nope")
     assert caught.value.exit_code == 2
+
+
+def slipway(*words: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "slipway", *words]
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+
+
+def test_without_credentials_a_real_stack_says_so_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    done = slipway("leaks", "--stack", "dev")
+    assert done.returncode == 1
+    assert done.stderr.startswith("slipway: no AWS credentials; set AWS_PROFILE") and len(done.stderr.splitlines()) == 1
+
+
+def test_a_refusal_by_aws_is_a_sentence_and_a_defect_of_ours_is_not_hidden() -> None:
+    refusal = ClientError({"Error": {"Code": "AccessDenied", "Message": "not allowed"}}, "ListRoles")
+    assert aws_sentence(refusal).startswith("AWS: An error occurred (AccessDenied)")
+    assert aws_sentence(KeyError("x")) == ""
+
+
+def test_a_file_that_does_not_exist_is_wrong_usage() -> None:
+    done = slipway("invoke", "/nonexistent.json")
+    assert done.returncode == 2 and "'/nonexistent.json' does not exist" in done.stderr
 
 
 def test_the_content_type_follows_the_file_name() -> None:
