@@ -124,4 +124,6 @@ def record(
     finally:
         loop.close()
         asyncio.set_event_loop(None)
-    return sorted(declared, key=lambda one: (one.type, one.name)), exports
+    # The stack itself is registered by the first program of a process only.
+    own = [one for one in declared if one.type != "pulumi:pulumi:Stack"]
+    return sorted(own, key=lambda one: (one.type, one.name)), exports
