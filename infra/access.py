@@ -1,9 +1,10 @@
-"""Access: one role per job, each allowed what that job does and on this stack's resources only."""
+"""Access: one role per job, each allowed what that job does and on this stack's resources only; and CI's role.
 
-import json
-import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+What each may do is in `infra.permissions` and `infra.deploy_role`.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -11,11 +12,19 @@ import pulumi
 import pulumi_aws as aws
 from pulumi import Output, ResourceOptions
 
-SERVICES = {"train": "sagemaker", "serve": "sagemaker", "build": "codebuild"}
-ECR_IMAGE = re.compile(
-    r"(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com/(?P<repository>[^:@]+)[:@]"
+from infra.deploy_role import (
+    AUDIENCE,
+    GITHUB,
+    PULL_REQUEST,
+    PULL_REQUEST_STACKS,
+    Scope,
+    deploy_permissions,
+    trust,
 )
-Statement = dict[str, Any]
+from infra.documents import Statement, document
+from infra.network import Network
+from infra.permissions import PERMISSIONS, Known
+from infra.sections import Deploy
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,148 +35,161 @@ class AccessArgs:
     bucket_arn: Output[str]
     data_uri: Output[str]
     """May be a prefix of somebody else's bucket; the training role reads it."""
-    artifact: str = ""
-    """An s3:// artifact that the program did not make; the serving role reads it."""
+    incarnation: Output[str]
+    artifacts: tuple[str, ...] = ()
+    """s3:// artifacts that the program did not make; the serving role reads them."""
     image: str = ""
-    """The URI of an image that the program did not build; the jobs pull it."""
+    """The URI of an image that the program did not build; the jobs pull it, and there is no build role."""
+    kms_key_arn: Output[str] | None = None
+    audits: bool = False
+    """The stack has a trail, which CI's role then looks after."""
+    network: Network | None = None
+    permissions_boundary: str | None = None
+    deploy: Deploy | None = None
+    uses: dict[str, Any] = field(default_factory=dict)
+    """More facts of `Known` that follow from the settings: tunes, asynchronous, captures, notifies, secrets."""
 
 
 class Access(pulumi.ComponentResource):
-    """Outputs: train, serve, build: the roles' ARNs, known once their policies are attached."""
+    """Outputs: roles, the ARNs by job, known once their policies are attached.
 
-    train: Output[str]
-    serve: Output[str]
-    build: Output[str]
+    `build` exists only where the program builds the image; `deploy` and `deploy-pr` (CI's roles for this stack and for
+    those of pull requests) where `slipway:access.deploy` names subjects for them.
+    """
+
+    roles: dict[str, Output[str]]
 
     def __init__(self, name: str, args: AccessArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("slipway:index:Access", name, None, opts)
-        facts = Output.all(
-            account=args.account,
-            region=args.region,
-            bucket=args.bucket_arn,
-            data=args.data_uri,
-            prefix=args.prefix,
-            artifact=args.artifact,
-            image=args.image,
-        )
-        policies = {"train": _train, "serve": _serve, "build": _build}
-        arns = {}
-        for job, statements in policies.items():
-            role = aws.iam.Role(
-                f"{args.prefix}-{job}",
-                description=f"slipway: what the {job} job of {args.prefix} may do",
-                assume_role_policy=args.account.apply(partial(_trust, SERVICES[job])),
-                opts=ResourceOptions(parent=self),
-            )
-            policy = aws.iam.RolePolicy(
-                f"{name}-{job}",
-                role=role.name,
-                policy=facts.apply(partial(_policy, statements)),
-                opts=ResourceOptions(parent=self),
-            )
-            # Through the policy: a job that starts before it is attached fails with AccessDenied.
-            arns[job] = Output.all(role.arn, policy.id).apply(lambda pair: pair[0])
-        self.train, self.serve, self.build = arns["train"], arns["serve"], arns["build"]
-        self.register_outputs(arns)
+        child = ResourceOptions(parent=self)
+        make = partial(_role, name, args, _known(args), child)
+        jobs = [job for job in PERMISSIONS if job != "build" or not args.image]
+        self.roles = {job: make(job, args.account.apply(partial(_trust, job, args)), PERMISSIONS[job]) for job in jobs}
+        if args.deploy:
+            provider = _provider(name, args.deploy, child)
+            for job, stack, subjects in _workflows(args.deploy):
+                trusted = provider.apply(partial(trust, repository=args.deploy.repository, subjects=subjects))
+                self.roles[job] = make(job, trusted, partial(_deploy, args, stack))
+        self.register_outputs(self.roles)
+
+    @property
+    def train(self) -> Output[str]:
+        return self.roles["train"]
+
+    @property
+    def serve(self) -> Output[str]:
+        return self.roles["serve"]
+
+    @property
+    def build(self) -> Output[str]:
+        return self.roles["build"]
 
 
-def _trust(service: str, account: str) -> str:
-    """Only this account's jobs: without the condition any account's SageMaker could be talked into using the role."""
+def _known(args: AccessArgs) -> Output[Known]:
+    network = args.network
+    facts = Output.all(
+        account=args.account,
+        bucket=args.bucket_arn,
+        data=args.data_uri,
+        incarnation=args.incarnation,
+        key=args.kms_key_arn or "",
+        vpc=network.vpc_arn if network else "",
+        subnets=network.subnet_arns if network else [],
+        groups=network.security_group_arns if network else [],
+    )
+    fixed = {
+        "project": pulumi.get_project(),
+        "stack": pulumi.get_stack(),
+        "region": args.region,
+        "artifacts": args.artifacts,
+        "image": args.image,
+        **args.uses,
+    }
+
+    def known(facts: dict[str, Any]) -> Known:
+        lists = {"subnets": tuple(facts["subnets"]), "groups": tuple(facts["groups"])}
+        return Known(**fixed, **(facts | lists))
+
+    return facts.apply(known)
+
+
+def _role(
+    name: str,
+    args: AccessArgs,
+    known: Output[Known],
+    child: ResourceOptions,
+    job: str,
+    assumed_by: Output[str],
+    statements: Callable[[Known], list[Statement]],
+) -> Output[str]:
+    role = aws.iam.Role(
+        f"{args.prefix}-{job}",
+        description=f"slipway: what the {job} job of {args.prefix} may do",
+        assume_role_policy=assumed_by,
+        permissions_boundary=args.permissions_boundary,
+        force_detach_policies=True,  # the guard may have frozen it, and IAM deletes no role with a policy attached
+        opts=child,
+    )
+    policy = aws.iam.RolePolicy(
+        f"{name}-{job}",
+        role=role.name,
+        policy=known.apply(lambda facts: document(statements(facts))),
+        opts=child,
+    )
+    # Through the policy: a job that starts before it is attached fails with AccessDenied.
+    return Output.all(role.arn, policy.id).apply(lambda pair: str(pair[0]))
+
+
+def _trust(job: str, args: AccessArgs, account: str) -> str:
+    """Only this account's jobs: without the condition any account's service could be talked into using the role.
+
+    The source as well, where AWS documents what a service sends: CodeBuild the project, Scheduler the schedule's
+    group, SageMaker something of its own in this account and region; Lambda none.
+    """
+    here = f"{args.region}:{account}"
+    services = {
+        "train": ("sagemaker", [f"arn:aws:sagemaker:{here}:*"]),
+        "serve": ("sagemaker", [f"arn:aws:sagemaker:{here}:*"]),
+        "build": ("codebuild", [f"arn:aws:codebuild:{here}:project/{args.prefix}-build"]),
+        "guard": ("lambda", []),
+        "schedule": ("scheduler", [f"arn:aws:scheduler:{here}:schedule-group/default"]),
+    }
+    service, sources = services[job]
+    condition: dict[str, Mapping[str, object]] = {"StringEquals": {"aws:SourceAccount": account}}
+    if sources:
+        condition["ArnLike"] = {"aws:SourceArn": sources}
     statement = {
         "Effect": "Allow",
         "Principal": {"Service": f"{service}.amazonaws.com"},
         "Action": "sts:AssumeRole",
-        "Condition": {"StringEquals": {"aws:SourceAccount": account}},
+        "Condition": condition,
     }
-    return _document([statement])
+    return document([statement])
 
 
-def _policy(statements: Callable[[Mapping[str, str]], list[Statement]], known: Mapping[str, str]) -> str:
-    return _document(statements(known))
+def _provider(name: str, deploy: Deploy, child: ResourceOptions) -> Output[str]:
+    """GitHub's identity provider: the account's, or a new one. AWS checks GitHub's certificate without a thumbprint."""
+    if deploy.oidc_provider_arn:
+        return Output.from_input(deploy.oidc_provider_arn)
+    return aws.iam.OpenIdConnectProvider(
+        f"{name}-github", url=f"https://{GITHUB}", client_id_lists=[AUDIENCE], opts=child
+    ).arn
 
 
-def _document(statements: list[Statement]) -> str:
-    return json.dumps({"Version": "2012-10-17", "Statement": statements})
+def _workflows(deploy: Deploy) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+    """(role, stack, subjects): a pull request's workflow runs code that nobody has reviewed, so it has its own role."""
+    reviewed = tuple(subject for subject in deploy.subjects if subject != PULL_REQUEST)
+    if reviewed:
+        yield "deploy", "", reviewed
+    if len(reviewed) < len(deploy.subjects):
+        # A scheduled workflow, which takes stacks of forgotten pull requests down, runs as a branch.
+        branches = tuple(subject for subject in reviewed if subject.startswith("ref:"))
+        yield "deploy-pr", PULL_REQUEST_STACKS, (PULL_REQUEST, *branches)
 
 
-def _allow(actions: list[str], resources: list[str], **conditions: Any) -> Statement:
-    statement: Statement = {"Effect": "Allow", "Action": actions, "Resource": resources}
-    return statement | ({"Condition": conditions} if conditions else {})
-
-
-def _arn(known: Mapping[str, str], service: str, resource: str) -> str:
-    return f"arn:aws:{service}:{known['region']}:{known['account']}:{resource}"
-
-
-def _read(bucket_arn: str, *prefixes: str) -> list[Statement]:
-    # SageMaker lists a prefix with and without its last slash.
-    listed = [f"{prefix.rstrip('/')}*" for prefix in prefixes]
-    return [
-        _allow(["s3:GetObject"], [f"{bucket_arn}/{prefix}*" for prefix in prefixes]),
-        _allow(["s3:ListBucket"], [bucket_arn], StringLike={"s3:prefix": listed}),
-    ]
-
-
-def _read_uri(uri: str) -> list[Statement]:
-    bucket, _, prefix = uri.removeprefix("s3://").partition("/")
-    return _read(f"arn:aws:s3:::{bucket}", prefix)
-
-
-def _pull(known: Mapping[str, str]) -> list[Statement]:
-    actions = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
-    return [
-        _allow(actions, [_repository(known)]),
-        _allow(["ecr:GetAuthorizationToken"], ["*"]),  # AWS knows no narrower resource for this action
-    ]
-
-
-def _repository(known: Mapping[str, str]) -> str:
-    """The repository that the jobs' image is in: the program's, or the one of an image of the user's own."""
-    given = ECR_IMAGE.match(known["image"])
-    if given:
-        return f"arn:aws:ecr:{given['region']}:{given['account']}:repository/{given['repository']}"
-    return _arn(known, "ecr", f"repository/{known['prefix']}-*")
-
-
-def _log(known: Mapping[str, str], *groups: str) -> Statement:
-    actions = ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"]
-    return _allow(actions, [_arn(known, "logs", f"log-group:{group}*") for group in groups])
-
-
-def _metrics(namespaces: list[str]) -> Statement:
-    # PutMetricData takes no resource; the namespace is its only handle.
-    return _allow(["cloudwatch:PutMetricData"], ["*"], StringEquals={"cloudwatch:namespace": namespaces})
-
-
-def _train(known: Mapping[str, str]) -> list[Statement]:
-    bucket = known["bucket"]
-    return [
-        *_read_uri(known["data"]),
-        *_read(bucket, "checkpoints/", "runs/"),
-        _allow(["s3:PutObject", "s3:AbortMultipartUpload"], [f"{bucket}/checkpoints/*", f"{bucket}/runs/*"]),
-        _allow(["s3:DeleteObject"], [f"{bucket}/checkpoints/*"]),
-        *_pull(known),
-        _log(known, "/aws/sagemaker/TrainingJobs"),
-        _metrics(["/aws/sagemaker/TrainingJobs"]),
-    ]
-
-
-def _serve(known: Mapping[str, str]) -> list[Statement]:
-    return [
-        *_read(known["bucket"], "runs/"),
-        *(_read_uri(known["artifact"]) if known["artifact"] else []),
-        *_pull(known),
-        _log(known, f"/aws/sagemaker/Endpoints/{known['prefix']}"),
-        _metrics(["/aws/sagemaker/Endpoints", "AWS/SageMaker"]),
-    ]
-
-
-def _build(known: Mapping[str, str]) -> list[Statement]:
-    push = ["ecr:CompleteLayerUpload", "ecr:InitiateLayerUpload", "ecr:PutImage", "ecr:UploadLayerPart"]
-    return [
-        *_read(known["bucket"], "code/"),
-        _allow(["s3:GetObjectVersion"], [f"{known['bucket']}/code/*"]),  # CodeBuild reads sources by version
-        *_pull(known),
-        _allow(push, [_arn(known, "ecr", f"repository/{known['prefix']}-*")]),
-        _log(known, f"/aws/codebuild/{known['prefix']}-"),
-    ]
+def _deploy(args: AccessArgs, stack: str, known: Known) -> list[Statement]:
+    own = not stack
+    scope = Scope(
+        known=known, stack=stack or known.stack, boundary=args.permissions_boundary, audits=own and args.audits
+    )
+    return deploy_permissions(scope)

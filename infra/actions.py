@@ -5,25 +5,17 @@ Only here does the program talk to AWS itself; address and account come from the
 """
 
 import asyncio
-import time
-from collections.abc import Awaitable, Callable
-from functools import partial
 from typing import Any
 
 import boto3
 import pulumi
 from botocore.exceptions import ClientError
 
-POLL_SECONDS = 0.5  # the first look; each further one waits longer
-SLOWEST_POLL_SECONDS = 10.0
-LOG_TAIL_LINES = 20
-
-
-Say = Callable[[str], None]
-
-
-class ActionFailed(pulumi.RunError):
-    """A build or a run did not succeed. The engine prints the message without a traceback."""
+from infra import endpoint_actions, run_actions
+from infra.endpoint_actions import Move
+from infra.folder import Folder
+from infra.upload import upload_folder
+from infra.waiting import ActionFailed, Say, log_tail, poll, sayer
 
 
 class Actions:
@@ -35,27 +27,61 @@ class Actions:
     def _client(self, service: str) -> Any:
         return boto3.client(service, region_name=self._region)
 
+    async def uploaded_folder(self, folder: Folder, bucket: str, resource: pulumi.Resource | None) -> str:
+        """The S3 URI of a local data set in `bucket`, once it lies there whole; raises ActionFailed."""
+        return await asyncio.to_thread(upload_folder, self._client("s3"), folder, bucket, sayer(resource))
+
     async def built_image(self, uri: str, project: str, resource: pulumi.Resource) -> str:
         """`uri`, once its tag is in ECR: builds it with CodeBuild `project` if it is not.
 
         Raises ActionFailed with the end of the build's log.
         """
-        return await asyncio.to_thread(self._build, uri, project, _sayer(resource))
+        return await asyncio.to_thread(self._build, uri, project, sayer(resource))
 
     async def trained_model(self, job: str, resource: pulumi.Resource) -> str:
         """The artifact's S3 URI of training job `job`, once it has completed.
 
         Raises ActionFailed with the job's reason when it failed, was stopped, or was refused by its gate.
         """
-        return await asyncio.to_thread(self._wait_for_run, job, _sayer(resource))
+        return await asyncio.to_thread(run_actions.wait_for_run, self._client, job, sayer(resource))
+
+    async def tuned_model(self, job: str, *, wait: bool) -> tuple[str, str]:
+        """(run, artifact) of the best training job of tuning job `job`, once that has completed.
+
+        With `wait` false, as in a preview, of the best so far, or a word in its place. Raises ActionFailed when the
+        tuning job failed, was stopped, or found nothing that passed the gate.
+        """
+        say = sayer(None)
+        return await asyncio.to_thread(run_actions.best_of_tuning, self._client, job, say, wait)
+
+    async def registered_model(self, group: str, run: str, image: str, approve: bool) -> str:
+        """The ARN of the model package of a completed run, registered in model package group `group` once."""
+        return await asyncio.to_thread(run_actions.register, self._client, group, run, image, approve)
+
+    async def approved_model(self, group: str, *, wait: bool) -> str:
+        """The artifact of the newest approved package of `group`; with `wait` false a word where there is none.
+
+        Raises ActionFailed when no package is approved.
+        """
+        return await asyncio.to_thread(run_actions.approved_artifact, self._client, group, wait)
 
     async def free_endpoint_name(self, name: str, prefix: str) -> str:
-        """`name`, once no failed endpoint of this stack holds it.
+        """`name`, once no failed endpoint of this stack holds it."""
+        await asyncio.to_thread(endpoint_actions.free_name, self._client, name, prefix, sayer(None))
+        return name
 
-        A first deployment that fails leaves its endpoint in AWS but not in Pulumi's state, and the next one is refused
-        with "Cannot create already existing endpoint" (terraform-provider-aws#40080).
-        """
-        return await asyncio.to_thread(self._clear_failed_endpoint, name, prefix, _sayer(None))
+    async def ready_endpoint(self, move: Move, config: str) -> str:
+        """`config`, once AWS would let the endpoint move to it. Raises ActionFailed when that may not be arranged."""
+        await asyncio.to_thread(endpoint_actions.clear_the_way, self._client, move, config, sayer(None))
+        return config
+
+    async def instance_count(self, endpoint: str, content: str, fewest: int, most: int) -> int:
+        """The initial instance count of the endpoint's configuration with this content. Only reads."""
+        return await asyncio.to_thread(endpoint_actions.instance_count, self._client, endpoint, content, fewest, most)
+
+    async def deployment_of_move(self, move: Move, config: str, wanted: dict[str, Any] | None) -> dict[str, Any] | None:
+        """The deployment config of the move to `config`, or of the last move where it runs already. Only reads."""
+        return await asyncio.to_thread(endpoint_actions.deployment_of_move, self._client, move, config, wanted)
 
     async def moved_endpoint(self, name: str, config: str) -> str:
         """`name`, once it is sure that the endpoint runs configuration `config`.
@@ -64,7 +90,8 @@ class Actions:
         engine would then delete the very model and configuration that still serve. Raises ActionFailed instead, which
         ends the update before its deletions.
         """
-        return await asyncio.to_thread(self._verify_endpoint, name, config)
+        await asyncio.to_thread(endpoint_actions.verify_move, self._client, name, config)
+        return name
 
     def _build(self, uri: str, project: str, say: Say) -> str:
         repository, tag = uri.rsplit("/", 1)[1].split(":")
@@ -79,7 +106,7 @@ class Actions:
         def look() -> dict[str, Any]:
             return codebuild.batch_get_builds(ids=[build["id"]])["builds"][0]
 
-        build = _poll(look, lambda found: found["buildComplete"])
+        build = poll(look, lambda found: found["buildComplete"])
         if build["buildStatus"] != "SUCCEEDED":
             reasons = [
                 f"{phase['phaseType']}: {context['message']}"
@@ -87,7 +114,7 @@ class Actions:
                 for context in phase.get("contexts", [])
                 if context.get("message")
             ]
-            tail = self._log_tail(build["logs"].get("groupName", ""), build["logs"].get("streamName", ""))
+            tail = log_tail(self._client, build["logs"].get("groupName", ""), build["logs"].get("streamName", ""))
             raise ActionFailed(
                 f"building the image failed ({build['buildStatus']}): {'; '.join(reasons)}\n"
                 f"The end of its log:\n{tail}\nAll of it: slipway logs --build"
@@ -102,95 +129,3 @@ class Actions:
                 return False
             raise
         return True
-
-    def _wait_for_run(self, job: str, say: Say) -> str:
-        sagemaker = self._client("sagemaker")
-        shown: list[str] = []
-
-        def look() -> dict[str, Any]:
-            found: dict[str, Any] = sagemaker.describe_training_job(TrainingJobName=job)
-            if found["SecondaryStatus"] not in shown[-1:]:
-                shown.append(found["SecondaryStatus"])
-                say(f"run {job}: {shown[-1]}")
-            return found
-
-        run = _poll(look, lambda found: found["TrainingJobStatus"] in ("Completed", "Failed", "Stopped"))
-        if run["TrainingJobStatus"] != "Completed":
-            reason = run.get("FailureReason") or run["SecondaryStatus"]
-            raise ActionFailed(
-                f"run {job} {run['TrainingJobStatus'].lower()}: {reason}\n"
-                f"The endpoint was not touched. The end of the run's log:\n"
-                f"{self._log_tail('/aws/sagemaker/TrainingJobs', job + '/')}\n"
-                f"All of it: slipway logs --run {job}\n"
-                "After a change to code, data or settings `pulumi up` starts a new run; "
-                "to run the same again, raise slipway:training.attempt."
-            )
-        artifact: str = run["ModelArtifacts"]["S3ModelArtifacts"]
-        return artifact
-
-    def _clear_failed_endpoint(self, name: str, prefix: str, say: Say) -> str:
-        sagemaker = self._client("sagemaker")
-        try:
-            found = sagemaker.describe_endpoint(EndpointName=name)
-        except ClientError as error:
-            if "Could not find" in error.response["Error"]["Message"]:
-                return name
-            raise
-        if found["EndpointStatus"] != "Failed":
-            return name
-        tags = {tag["Key"]: tag["Value"] for tag in sagemaker.list_tags(ResourceArn=found["EndpointArn"])["Tags"]}
-        if f"{tags.get('slipway:project')}-{tags.get('slipway:stack')}" == prefix:
-            say(f"removing the failed endpoint {name}: {found.get('FailureReason', '')}")
-            sagemaker.delete_endpoint(EndpointName=name)
-            sagemaker.get_waiter("endpoint_deleted").wait(EndpointName=name, WaiterConfig={"Delay": 1})
-        return name
-
-    def _verify_endpoint(self, name: str, config: str) -> str:
-        found = self._client("sagemaker").describe_endpoint(EndpointName=name)
-        if found["EndpointConfigName"] != config:
-            raise ActionFailed(
-                f"endpoint {name} did not move to {config}; it still serves {found['EndpointConfigName']}: "
-                f"{found.get('FailureReason', 'SageMaker gives no reason')}\n"
-                f"The end of its log:\n{self._log_tail(f'/aws/sagemaker/Endpoints/{name}', '')}\n"
-                "All of it: slipway logs --endpoint\nMend the cause, then run `pulumi up` again."
-            )
-        return name
-
-    def _log_tail(self, group: str, stream_prefix: str) -> str:
-        """The last lines of the stream that was written to last, of those whose names begin with `stream_prefix`."""
-        logs = self._client("logs")
-        prefix = {"logStreamNamePrefix": stream_prefix} if stream_prefix else {}
-        try:
-            streams = logs.describe_log_streams(logGroupName=group, **prefix)["logStreams"]
-            if not streams:
-                return "  (no log)"
-            stream = max(streams, key=lambda one: one.get("lastEventTimestamp", 0))["logStreamName"]
-            events = logs.get_log_events(logGroupName=group, logStreamName=stream, limit=LOG_TAIL_LINES)["events"]
-        except ClientError as error:
-            # The tail is a courtesy inside another error, which must not be lost to this one.
-            return f"  (no log: {error.response['Error']['Message']})"
-        return "\n".join(f"  {event['message'].rstrip()}" for event in events)
-
-
-def _sayer(resource: pulumi.Resource | None) -> Say:
-    """Shows a line beside the resource while it is true. Pulumi's log wants the event loop's own thread."""
-    loop = asyncio.get_running_loop()
-
-    def say(text: str) -> None:
-        loop.call_soon_threadsafe(partial(pulumi.log.info, text, resource, ephemeral=True))
-
-    return say
-
-
-def _poll(look: Callable[[], dict[str, Any]], done: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
-    """Look until done, at first often (a rehearsal takes seconds), then every ten seconds (a real run takes hours)."""
-    wait_seconds = POLL_SECONDS
-    while not done(found := look()):
-        time.sleep(wait_seconds)
-        wait_seconds = min(wait_seconds * 1.1, SLOWEST_POLL_SECONDS)
-    return found
-
-
-def unless_preview(value: str, action: Callable[[], Awaitable[str]]) -> Awaitable[str] | str:
-    """In a preview the value that the action would return, without the action."""
-    return value if pulumi.runtime.is_dry_run() else action()

@@ -11,8 +11,9 @@ import pulumi
 import pulumi_aws as aws
 from pulumi import Output, ResourceOptions
 
-from infra.actions import Actions, unless_preview
+from infra.actions import Actions
 from infra.bundle import Bundle
+from infra.waiting import unless_preview
 
 BUILD_TIMEOUT_MINUTES = 60
 KEEP_IMAGES = 10

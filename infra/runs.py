@@ -1,130 +1,116 @@
-"""TrainingRun: one training job per content, waited for.
+"""TrainingRun: one training job, or a tuning job of many, and the wait for it.
 
-The name is made of what the run depends on, so the same inputs are the same run: nothing retrains for nothing, and an
-`up` that was interrupted while training finds its run again.
+A run's name holds the hash of everything its result depends on, so nothing is trained twice and a change makes a new
+run. The resource returns as soon as SageMaker has accepted the job; the wait, and the registration of what came out,
+happen in an `apply`. A run that fails or is refused by its gate fails the update there, before the endpoint is touched.
 """
 
-import hashlib
-import json
 from collections.abc import Awaitable
-from dataclasses import dataclass
 
 import pulumi
 import pulumi_aws as aws
 from pulumi import Output, ResourceOptions
 
-from infra.actions import Actions, unless_preview
-from infra.settings import Training
+from infra.training_job import (
+    TrainingRunArgs,
+    algorithm,
+    artifact_uri,
+    channels,
+    content_hash,
+    hyperparameters,
+    limits,
+    machines,
+    output,
+    surroundings,
+)
+from infra.tuning import tuning_job
+from infra.waiting import unless_preview
 
-CHANNEL = "train"
-NUMBER = r"([0-9.eE+-]+)"
-METRICS = {
-    "train:loss": rf"\bloss={NUMBER}",
-    "train:accuracy": rf"\btrain_accuracy={NUMBER}",
-    "train:examples_per_second": rf"\bexamples_per_second={NUMBER}",
-    "test:accuracy": rf"\btest_accuracy={NUMBER}",
-    "test:loss": rf"\btest_loss={NUMBER}",
-}
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainingRunArgs:
-    prefix: str
-    training: Training
-    image: Output[str]
-    code_sha256: str
-    data_uri: Output[str]
-    data_sha256: str
-    bucket: Output[str]
-    incarnation: Output[str]
-    role: Output[str]
-    actions: Actions
+# A change of these makes no other run. SageMaker can change none of them on a job that exists, and would have to run it
+# again; they apply from the next run on. (Of resource_config the warm pool's period alone can be changed, and is.)
+FIXED_FROM_BIRTH = [
+    "algorithm_specification",
+    "checkpoint_config",
+    "enable_inter_container_traffic_encryption",
+    "enable_managed_spot_training",
+    "enable_network_isolation",
+    "environment",
+    "hyper_parameters",
+    "input_data_configs",
+    "output_data_config",
+    "resourceConfig.instanceCount",  # a path is taken as the engine spells it
+    "resourceConfig.instanceType",
+    "resourceConfig.volumeSizeInGb",
+    "retry_strategy",
+    "role_arn",
+    "stopping_condition",
+    "vpc_config",
+]
 
 
 class TrainingRun(pulumi.ComponentResource):
-    """Outputs: run (the job's name), artifact (S3 URI of model.tar.gz, once the run has completed)."""
+    """Outputs: run (the job's name), artifact (S3 URI of model.tar.gz, once it has passed), tuning_job (or None)."""
 
     run: Output[str]
     artifact: Output[str]
+    tuning_job: Output[str] | None
 
     def __init__(self, name: str, args: TrainingRunArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("slipway:index:TrainingRun", name, None, opts)
-        # The incarnation of the bucket: destroy and up again must not meet a name that AWS still remembers.
-        self.run = Output.concat(args.prefix, "-", content_hash(args), "-", args.incarnation)
-        # Old before new: after a refused run, going back to the settings before it means the old run's name again, and
-        # SageMaker would still hold it. (The new job resumes from that run's checkpoints, so nothing trains twice.)
-        opts = ResourceOptions(parent=self, delete_before_replace=True)
-        job = _job(f"{args.prefix}-run", self.run, args, opts)
-
-        def wait(known: list[str]) -> Awaitable[str] | str:
-            bucket, run = known
-            return unless_preview(artifact_uri(bucket, run), lambda: _trained(args.actions, job, run))
-
-        # Made of the name, not of the job: what depends on the job would be deleted with it before each replacement,
-        # the model that serves included.
-        self.artifact = Output.all(args.bucket, self.run).apply(wait)
+        self.tuning_job = None
+        if args.training.tuning:
+            self.tuning_job = tuning_job(args, ResourceOptions(parent=self))
+            known = Output.all(args.registry, args.image, self.tuning_job)
+            best: Output[tuple[str, str]] = known.apply(lambda facts: _best(args, *facts))
+            self.run, self.artifact = best.apply(lambda pair: pair[0]), best.apply(lambda pair: pair[1])
+        else:
+            # The incarnation of the bucket: destroy and up again must not meet a name that AWS still remembers.
+            self.run = Output.concat(args.prefix, "-", content_hash(args), "-", args.incarnation)
+            job = _job(args, self.run, self)
+            # Of the name, not of the job: what depends on the job would be deleted with it, the serving model included.
+            self.artifact = Output.all(args.bucket, args.registry, args.image, self.run).apply(
+                lambda known: _trained(args, job, *known)
+            )
         self.register_outputs({"run": self.run, "artifact": self.artifact})
 
 
-async def _trained(actions: Actions, job: aws.sagemaker.TrainingJob, run: str) -> str:
-    await job.id.future()  # the job has been accepted, or this raises what its creation raised
-    return await actions.trained_model(run, job)
+def _trained(
+    args: TrainingRunArgs, job: aws.sagemaker.TrainingJob, bucket: str, group: str, image: str, run: str
+) -> Awaitable[str] | str:
+    async def wait() -> str:
+        await job.id.future()  # the job has been accepted, or this raises what its creation raised
+        artifact = await args.actions.trained_model(run, job)
+        await args.actions.registered_model(group, run, image, args.approve)
+        return artifact
+
+    return unless_preview(artifact_uri(bucket, run), wait)
 
 
-def content_hash(args: TrainingRunArgs) -> str:
-    """12 hex of everything a run's result depends on."""
-    content = {
-        "code": args.code_sha256,
-        "data": args.data_sha256,
-        "hyperparameters": hyperparameters(args.training),
-        "instances": [args.training.instance_type, args.training.instance_count],
-        "attempt": args.training.attempt,
-    }
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
+async def _best(args: TrainingRunArgs, group: str, image: str, tuning: str) -> tuple[str, str]:
+    """(run, artifact) of the tuning job's best training job; in a preview of it as far as it is known."""
+    run, artifact = await args.actions.tuned_model(tuning, wait=not pulumi.runtime.is_dry_run())
+    if not pulumi.runtime.is_dry_run():
+        await args.actions.registered_model(group, run, image, args.approve)
+    return run, artifact
 
 
-def hyperparameters(training: Training) -> dict[str, str]:
-    """What the job gets: the stack's, and the gate."""
-    return {"min_accuracy": str(training.min_accuracy)} | training.hyperparameters
-
-
-def artifact_uri(bucket: str, run: str) -> str:
-    """Where SageMaker puts a run's artifact: <S3OutputPath>/<job>/output/model.tar.gz."""
-    return f"s3://{bucket}/runs/{run}/output/model.tar.gz"
-
-
-def _job(name: str, run: Output[str], args: TrainingRunArgs, opts: ResourceOptions) -> aws.sagemaker.TrainingJob:
+def _job(args: TrainingRunArgs, run: Output[str], parent: pulumi.Resource) -> aws.sagemaker.TrainingJob:
     training = args.training
     return aws.sagemaker.TrainingJob(
-        name,
+        # The content is in the resource's own name: a new run is made beside the old one, which goes at the end of an
+        # update that succeeded. After a refused run the way back finds the old run as it was.
+        f"{args.prefix}-run-{content_hash(args)}",
         training_job_name=run,
         role_arn=args.role,
-        algorithm_specification={
-            "training_image": args.image,
-            "training_input_mode": "File",
-            "metric_definitions": [{"name": key, "regex": regex} for key, regex in METRICS.items()],
-        },
+        algorithm_specification=algorithm(args),
         hyper_parameters=hyperparameters(training),
-        input_data_configs=[
-            {
-                "channel_name": CHANNEL,
-                "data_source": {
-                    "s3_data_source": {
-                        "s3_data_type": "S3Prefix",
-                        "s3_uri": args.data_uri,
-                        "s3_data_distribution_type": "FullyReplicated",
-                    }
-                },
-            }
-        ],
-        output_data_config={"s3_output_path": Output.concat("s3://", args.bucket, "/runs")},
+        input_data_configs=channels(args),
+        output_data_config=output(args),
         checkpoint_config={"s3_uri": Output.concat("s3://", args.bucket, "/checkpoints/", run)},
-        resource_config={
-            "instance_type": training.instance_type,
-            "instance_count": training.instance_count,
-            "volume_size_in_gb": training.volume_gb,
-        },
-        stopping_condition={"max_runtime_in_seconds": training.max_runtime_minutes * 60},
-        tags={"slipway:run": run},
-        opts=opts,
+        resource_config=machines(args),
+        stopping_condition=limits(training),
+        retry_strategy={"maximum_retry_attempts": training.retries} if training.retries else None,
+        tags={"slipway:run": run, **training.tags},
+        opts=ResourceOptions(parent=parent, ignore_changes=FIXED_FROM_BIRTH),
+        **surroundings(args),
     )

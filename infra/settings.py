@@ -1,40 +1,37 @@
 """The stack's configuration, typed; every error is reported at once.
 
-Each key of `Pulumi.<stack>.yaml` under `slipway:` is a field of `Settings`; an unknown key is refused with the nearest
-known one, because a misspelt setting that is ignored costs money.
+Each key of `Pulumi.<stack>.yaml` under `slipway:` is a field of `Settings` (its sections are in `infra.sections` and
+`infra.serving_section`), over the defaults of a preset. An unknown key is refused with the nearest known one, because
+a misspelt setting that is ignored costs money. docs/settings.md lists all keys; it is generated from here.
 """
 
-import difflib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 
 from infra.datasets import BUNDLED
+from infra.monitoring_section import Monitoring
+from infra.presets import PRESETS, merged
+from infra.sections import Access, Network, Section, Storage, Training, is_s3, plain_secrets, servable
+from infra.serving_section import Serving
+from infra.setting_errors import describe, nearest
 
 # Names are <project>-<stack>-<what>-<7 hex>; SageMaker takes 63 characters, and a run's name is the longest we make.
 STACK_NAME = re.compile(r"[a-z][a-z0-9-]{0,19}")
 PROJECT_NAME = STACK_NAME
-RUN_NAME = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
-INSTANCE_TYPE = r"ml\.[a-z0-9-]+\.[a-z0-9]+"
-MAX_RUNTIME_HOURS = 28 * 24  # SageMaker's own limit
+REGISTRY_MODEL = "registry:approved"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 RetentionDays = Literal[1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365]  # the periods that CloudWatch Logs takes
 NAMESPACES = ("slipway", "aws", "pulumi")
+KEPT = ("latest", "off", REGISTRY_MODEL)
 
 
 class SettingsError(ValueError):
     """The configuration cannot be used; the message lists every error."""
-
-
-def _as_string(value: Any) -> Any:
-    """SageMaker's hyperparameters are strings; YAML's numbers and booleans become what they look like."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    return str(value) if isinstance(value, (int, float)) else value
 
 
 def _as_integer(value: Any) -> Any:
@@ -42,92 +39,109 @@ def _as_integer(value: Any) -> Any:
     return int(value) if isinstance(value, str) and value.isdecimal() else value
 
 
-class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Training(Section):
-    """One training job; it runs when its content (code, data, hyperparameters, image) is new."""
-
-    instance_type: str = Field("ml.m5.xlarge", pattern=f"^{INSTANCE_TYPE}$", description="SageMaker training instance")
-    instance_count: int = Field(1, ge=1, le=20)
-    volume_gb: int = Field(30, ge=1, le=16384, description="GB of EBS; ignored by families with NVMe")
-    max_runtime_minutes: int = Field(60, ge=1, le=MAX_RUNTIME_HOURS * 60)
-    hyperparameters: dict[str, Annotated[str, BeforeValidator(_as_string)]] = Field(default_factory=dict)
-    min_accuracy: float = Field(0.98, ge=0, le=1, description="gate: a run below it fails, and nothing is deployed")
-    attempt: int = Field(1, ge=1, description="raise it to run the same content again")
-
-
-class Instances(Section):
-    min: int = Field(1, ge=1, description="a real-time variant cannot scale to zero")
-    max: int = Field(2, ge=1)
-
-    @model_validator(mode="after")
-    def _ordered(self) -> "Instances":
-        if self.max < self.min:
-            raise ValueError(f"max ({self.max}) is less than min ({self.min}); give max >= min")
-        return self
-
-
-class Serving(Section):
-    """The endpoint and its scaling."""
-
-    enabled: bool = Field(True, description="false removes what bills by the hour and keeps the rest")
-    instance_type: str = Field("ml.m5.large", pattern=f"^{INSTANCE_TYPE}$")
-    instances: Instances = Instances()
-    invocations_per_instance: float = Field(600, gt=0, description="scaling target, calls a minute and instance")
-    scale_in_cooldown_seconds: int = Field(300, ge=0)
-    scale_out_cooldown_seconds: int = Field(60, ge=0)
-
-    @model_validator(mode="after")
-    def _scalable(self) -> "Serving":
-        if self.instance_type.startswith("ml.t2."):
-            raise ValueError(f"instance_type {self.instance_type!r} cannot scale (AWS refuses t2); use ml.t3 or ml.m5")
-        return self
-
-
 class Settings(Section):
     """Everything that differs between stacks."""
 
+    preset: Literal["dev", "prod", "pull_request"] = Field("dev", description="the kind of stack: defaults below")
     owner: str = Field(min_length=1, max_length=64, description="who to ask; every resource carries it as a tag")
-    expires: str = Field("never", pattern=r"^(never|\d{4}-\d{2}-\d{2})$", description="tag: never, or a date")
+    expires: str = Field(
+        "never", pattern=r"^(never|\d{4}-\d{2}-\d{2})$", description="tag: never, or the date of the stack's end"
+    )
     account: str | None = Field(None, pattern=r"^\d{12}$", description="refuse to run in any other AWS account")
-    protect: bool = Field(False, description="refuse to delete the data bucket and the endpoint")
-    data: str = Field("digits", description="a bundled data set, or an s3:// prefix")
+    protect: bool = Field(False, description="refuse to delete the data bucket, its key and the endpoint")
+    data: str = Field("digits", description="a bundled data set, a local folder (./images), or an s3:// prefix")
     image: str = Field("build", description="build (CodeBuild, from this checkout), or the URI of an image in ECR")
-    model: str = Field("latest", description="latest, the name of a run, an s3:// artifact, or off")
-    training: Training = Training()
-    serving: Serving = Serving()
-    log_retention_days: Annotated[RetentionDays, BeforeValidator(_as_integer)] = 30
+    model: str = Field(
+        "latest",
+        description="what is served: latest (this program's run), the name of a run, an s3:// artifact, "
+        "registry:approved, or off",
+    )
+    log_retention_days: Annotated[RetentionDays, BeforeValidator(_as_integer)] = Field(
+        30, description="days that logs are kept"
+    )
+    storage: Storage = Field(Storage(), description="buckets and keys")
+    access: Access = Field(Access(), description="roles")
+    network: Network = Field(Network(), description="where jobs and endpoints run")
+    training: Training = Field(Training(), description="the run")
+    serving: Serving = Field(Serving(), description="the endpoint")
+    monitoring: Monitoring = Field(Monitoring(), description="alarms and dashboard")
+
+    @field_validator("data")
+    @classmethod
+    def _data(cls, data: str) -> str:
+        if data not in BUNDLED and not is_s3(data) and not is_folder(data):
+            raise ValueError(
+                f"is {data!r}; allowed: {', '.join(BUNDLED)}, a folder such as ./images, or s3://bucket/prefix"
+            )
+        return data
+
+    @field_validator("model")
+    @classmethod
+    def _model(cls, model: str) -> str:
+        if model in KEPT:
+            return model
+        return servable(model, f"allowed: {', '.join(KEPT)}, the name of a run, s3://.../model.tar.gz")
 
     @model_validator(mode="after")
-    def _sources(self) -> "Settings":
-        problems = []
-        if self.data not in BUNDLED and not _is_s3(self.data):
-            problems.append(f"data is {self.data!r}; allowed: {', '.join(BUNDLED)}, or s3://bucket/prefix")
-        if self.model not in ("latest", "off") and not _is_s3(self.model) and not re.fullmatch(RUN_NAME, self.model):
-            problems.append(f"model is {self.model!r}; allowed: latest, off, the name of a run, s3://.../model.tar.gz")
-        if _is_s3(self.model) and not self.model.endswith(".tar.gz"):
-            problems.append(f"model is {self.model!r}; SageMaker takes one .tar.gz, so it must end in .tar.gz")
+    def _consistent(self) -> "Settings":
+        problems = self._place_problems()
+        if self.preset == "pull_request" and self.expires == "never":
+            problems.append("expires is 'never'; a stack of preset pull_request needs a date, for example 2030-01-31")
         if problems:
             raise ValueError("; ".join(problems))
         return self
 
+    def _place_problems(self) -> list[str]:
+        problems = []
+        deployment = self.serving.deployment
+        if deployment.strategy != "all_at_once" and deployment.rollback and not self.monitoring.alarms:
+            problems.append(
+                f"serving.deployment.strategy is {deployment.strategy!r} with rollback, but monitoring.alarms is "
+                "false: nothing would watch the steps; set monitoring.alarms on or serving.deployment.rollback off"
+            )
+        if self.serving.mode == "serverless" and self.network.private:
+            problems.append("network.private is true; serverless endpoints cannot run in a VPC: set one of them off")
+        if self.serving.mode == "serverless" and self.network.isolation:
+            problems.append("network.isolation is true; serverless endpoints do not have it: set one of them off")
+        if self.training.spot and self.training.tuning:
+            problems.append(
+                "training.spot is true with training.tuning; the jobs of one tuning job would share their checkpoints: "
+                "set one of them off"
+            )
+        if self.network.isolation and (self.training.instance_count > 1):
+            problems.append(
+                f"network.isolation is true; {self.training.instance_count} training instances need a network between "
+                "them: set training.instance_count to 1 or isolation off"
+            )
+        return problems
+
     @property
     def trains(self) -> bool:
-        return self.model == "latest"
+        """Whether this program makes a run: to serve it, or to register it for somebody's approval."""
+        return self.model in ("latest", REGISTRY_MODEL)
+
+    @property
+    def promotes_itself(self) -> bool:
+        """Whether a run that passed its gate counts as approved; prod wants a person's word."""
+        return self.preset != "prod"
 
 
-def _is_s3(text: str) -> bool:
-    return re.fullmatch(r"s3://[a-z0-9.-]{3,63}(/.*)?", text) is not None
+def is_folder(data: str) -> bool:
+    """Whether `data` names a folder of this machine."""
+    return data.startswith(("./", "../", "/", "~/")) or data in (".", "..")
 
 
 def read_settings(
-    config: Mapping[str, Any], project: str, stack: str, environment: Mapping[str, str]
+    config: Mapping[str, Any],
+    project: str,
+    stack: str,
+    environment: Mapping[str, str],
+    secret_keys: Collection[str] = (),
 ) -> tuple[Settings, str]:
     """Turn Pulumi's whole config into (Settings, region).
 
-    `config` maps "namespace:key" to text, JSON text for objects (as in PULUMI_CONFIG); `environment` is os.environ.
+    `config` maps "namespace:key" to text, JSON text for objects (as in PULUMI_CONFIG); `environment` is os.environ;
+    `secret_keys` are those that hold a Pulumi secret.
     Raises SettingsError listing everything that is wrong.
     """
     problems = [*_name_problems(project, stack), *_place_problems(stack, environment), *_namespace_problems(config)]
@@ -143,11 +157,13 @@ def read_settings(
     region = str(config.get("aws:region", ""))
     if not re.fullmatch(r"[a-z]{2}(-[a-z]+)+-\d", region):
         problems.append(f"aws:region is {region!r}; set it, for example: pulumi config set aws:region eu-west-1")
+    problems += _secret_problems(own, secret_keys)
     settings = None
+    preset = PRESETS.get(str(own.get("preset", "dev")), dict)  # an unknown one is among the errors
     try:
-        settings = Settings.model_validate(own)
+        settings = Settings.model_validate(merged(preset(), own))
     except ValidationError as error:
-        problems += [_describe(detail) for detail in error.errors(include_url=False)]
+        problems += [describe(detail, Settings) for detail in error.errors(include_url=False)]
     if problems or settings is None:
         listed = "\n".join(f"  - {problem}" for problem in problems)
         raise SettingsError(f"{len(problems)} error(s) in the configuration of stack {stack!r}:\n{listed}")
@@ -189,34 +205,25 @@ def _place_problems(stack: str, environment: Mapping[str, str]) -> Iterator[str]
         )
 
 
+def _secret_problems(own: Mapping[str, Any], secret_keys: Collection[str]) -> Iterator[str]:
+    for section in ("training", "serving"):
+        environment = _mapping(_mapping(own.get(section)).get("environment"))
+        if f"slipway:{section}" in secret_keys:
+            continue
+        for name in plain_secrets(environment):  # the value itself must not be repeated in any output
+            key = f"slipway:{section}.environment.{name}"
+            yield (
+                f"{key} looks like a secret in plain text; give the ARN of a Secrets Manager secret or SSM parameter, "
+                f"or encrypt it: pulumi config set --secret --path '{key}'"
+            )
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
 def _namespace_problems(config: Mapping[str, Any]) -> Iterator[str]:
     for key in config:
         namespace = key.split(":", 1)[0]
         if namespace not in NAMESPACES:
-            yield f"unknown key {key!r}{_nearest(namespace, NAMESPACES)}; namespaces: {', '.join(NAMESPACES)}"
-
-
-def _nearest(word: str, known: Any) -> str:
-    match = difflib.get_close_matches(word, [str(name) for name in known], n=1)
-    return f" (did you mean {match[0]!r}?)" if match else ""
-
-
-def _describe(detail: Any) -> str:
-    """One pydantic error as a sentence that names key, value and what is allowed."""
-    path = [str(part) for part in detail["loc"]]
-    key = "slipway:" + ".".join(path) if path else "slipway"
-    if detail["type"] == "extra_forbidden":
-        known = _fields_at(path[:-1])
-        return f"unknown key {key!r}{_nearest(path[-1], known)}; known here: {', '.join(known)}"
-    if detail["type"] == "missing":
-        return f"{key} is missing; set it: pulumi config set {key} <value>"
-    if detail["type"] == "value_error":
-        return f"{key}: {detail['ctx']['error']}" if path else str(detail["ctx"]["error"])
-    return f"{key} is {detail['input']!r}: {detail['msg'][0].lower()}{detail['msg'][1:]}"
-
-
-def _fields_at(path: list[str]) -> list[str]:
-    model: Any = Settings
-    for part in path:
-        model = model.model_fields[part].annotation
-    return list(model.model_fields)
+            yield f"unknown key {key!r}{nearest(namespace, NAMESPACES)}; namespaces: {', '.join(NAMESPACES)}"

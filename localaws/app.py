@@ -3,6 +3,7 @@
 Besides AWS it answers `GET /_localaws/health`, `GET` and `POST /_localaws/clock`, and the pushes of builds.
 """
 
+import io
 import json
 import os
 import re
@@ -10,31 +11,27 @@ import sys
 import traceback
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
-from pathlib import Path
 from typing import Any
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-from localaws import ecr, s3_policy, wire
+from localaws import cloudtrail, ec2, kms, oidc, pushes, roles, s3_policy, signature, sns, wire
+from localaws.alarms.store import catch_up
 from localaws.build_run import BuildRun
 from localaws.cloud import Call, Cloud
 from localaws.codebuild import Builds
 from localaws.errors import AwsError, not_implemented
-from localaws.sagemaker import router
-from localaws.sagemaker.invocations import flush_all
+from localaws.iam import enforce, front
+from localaws.sagemaker import asynchronous, router, spot
 from localaws.sagemaker.job import TERMINAL
 from localaws.sagemaker.state import SageMaker
 from localaws.services import BY_TARGET, Service
 from localaws.wire import Answer
 
 VERSION = "0.1.0"
-DEFAULT_REGION = "us-east-1"
 DRAIN_LIMIT_BYTES = 64 * 1024 * 1024  # of a refused body: beyond it the connection is closed
 _INVOCATION = re.compile(r"/endpoints/([^/]+)/(invocations|async-invocations|invocations-response-stream)")
-_RUNTIME_OPERATIONS = {
-    "async-invocations": "InvokeEndpointAsync",
-    "invocations-response-stream": "InvokeEndpointWithResponseStream",
-}
+_RUNTIME_OPERATIONS = {"invocations-response-stream": "InvokeEndpointWithResponseStream"}
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
@@ -46,17 +43,25 @@ class App:
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
         self._started = cloud.clock.now()
-        s3_policy.install()
+        for service in (s3_policy, cloudtrail, ec2, kms, oidc, sns):
+            service.install()
         self._moto = DomainDispatcherApplication(create_backend_app)
         self._control: dict[tuple[str, str], Callable[[bytes], Any]] = {
             ("GET", "/_localaws/health"): lambda body: self.health(),
             ("GET", "/_localaws/clock"): lambda body: cloud.clock.describe(),
             ("POST", "/_localaws/clock"): self._set_clock,
-            ("POST", "/_localaws/registry"): self._push,
+            ("POST", "/_localaws/interrupt"): lambda body: spot.interrupt(cloud, body),
+            ("POST", "/_localaws/registry"): lambda body: pushes.push(cloud, body),
+            ("POST", "/_localaws/login"): lambda body: pushes.login(cloud, body),
+            ("POST", "/_localaws/credentials"): lambda body: roles.hand_out(cloud, body),
         }
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         path, method = environ["PATH_INFO"], environ["REQUEST_METHOD"]
+        refused = enforce.refuse(self._cloud, environ, lambda: _body(environ))
+        if refused is not None:
+            _discard_unread(environ)
+            return _reply(start_response, refused)
         invocation = _INVOCATION.fullmatch(path) if path.startswith("/endpoints/") and method == "POST" else None
         if invocation and _scope(environ)[1] in ("sagemaker", ""):
             return _reply(start_response, self._invoke(environ, *invocation.groups()))
@@ -70,8 +75,11 @@ class App:
             answer = self._answer(environ, service, target.partition(".")[2])
             if answer is not None:
                 return _reply(start_response, answer)
+        answer = front.answer(self._cloud, environ, lambda: _body(environ))
+        if answer is not None:
+            return _reply(start_response, answer)
         if _reads_metrics(environ, target):
-            flush_all(self._cloud)
+            catch_up(self._cloud, _scope(environ)[0])
         return self._answer_by_moto(environ, start_response, target)
 
     def _invoke(self, environ: Environ, endpoint: str, kind: str) -> Answer:
@@ -85,7 +93,10 @@ class App:
             if kind in _RUNTIME_OPERATIONS:
                 raise not_implemented("sagemaker-runtime", _RUNTIME_OPERATIONS[kind])
             headers = {name: environ[key] for name, key in _FORWARDED_KEYS.items() if environ.get(key)}
-            return router.invoke(self._cloud, _scope(environ)[0], endpoint, headers, body)
+            region = _scope(environ)[0]
+            if kind == "async-invocations":
+                return asynchronous.accept(router.find(self._cloud, region, endpoint), headers, body)
+            return router.invoke(self._cloud, region, endpoint, headers, body)
         except AwsError as error:
             return router.failure(error)
 
@@ -157,21 +168,17 @@ class App:
         self._cloud.clock.change(**wanted)
         return self._cloud.clock.describe()
 
-    def _push(self, body: bytes) -> dict[str, str]:
-        wanted = json.loads(body)
-        return {"digest": ecr.push(self._cloud, wanted["reference"], Path(wanted["folder"]))}
-
 
 _FORWARDED_KEYS = {
     name: "CONTENT_TYPE" if name == "Content-Type" else f"HTTP_{name.upper().replace('-', '_')}"
-    for name in router.FORWARDED
+    for name in dict.fromkeys((*router.FORWARDED, *asynchronous.HEADERS))
 }
 
 
 def _scope(environ: Environ) -> tuple[str, str]:
     """(region, service) from the signature; the default region and "" for an unsigned request."""
-    match = re.search(r"Credential=[^/]+/\d+/([^/]+)/([^/]+)/aws4_request", environ.get("HTTP_AUTHORIZATION", ""))
-    return (match[1], match[2]) if match else (DEFAULT_REGION, "")
+    signed = signature.read(environ)
+    return signed.region, signed.service
 
 
 def _body(environ: Environ) -> bytes:
@@ -179,10 +186,20 @@ def _body(environ: Environ) -> bytes:
     if "localaws.body" not in environ:
         size = environ.get("CONTENT_LENGTH")
         stream = environ["wsgi.input"]
-        chunked = environ.get("wsgi.input_terminated", False)
-        environ["localaws.body"] = stream.read(int(size)) if size else stream.read() if chunked else b""
-    body: bytes = environ["localaws.body"]
-    return body
+        body = stream.read(int(size)) if size else stream.read() if _is_chunked(environ) else b""
+        environ["localaws.body"], environ["wsgi.input"] = body, io.BytesIO(body)  # moto reads it again
+    kept: bytes = environ["localaws.body"]
+    return kept
+
+
+def _is_chunked(environ: Environ) -> bool:
+    return bool(environ.get("wsgi.input_terminated", False))
+
+
+def _discard_unread(environ: Environ) -> None:
+    """Read the rest of a refused request, unless the refusal took reading it."""
+    if "localaws.body" not in environ:
+        _discard(environ, int(environ.get("CONTENT_LENGTH") or (DRAIN_LIMIT_BYTES if _is_chunked(environ) else 0)))
 
 
 def _discard(environ: Environ, size: int) -> None:

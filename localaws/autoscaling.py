@@ -1,17 +1,17 @@
 """Application Auto Scaling: moto's records, with AWS's errors and the effects of registering a target.
 
-Policies are stored; nothing acts on metrics yet.
+Target tracking acts (scaling.py); step scaling and scheduled actions are stored.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
-from localaws.cloud import Call, Handler, Store, arn, backend
+from localaws import minutes, scheduled_actions
+from localaws import scalable_targets as targets
+from localaws.cloud import Call, Handler, Store, arn
 from localaws.errors import AwsError
 from localaws.sagemaker.state import SageMaker
-
-SERVICE = "application-autoscaling"
-DIMENSION = "sagemaker:variant:DesiredInstanceCount"
+from localaws.scaling import DIMENSION, describe_scaling_activities
 
 
 class TargetTags(Store):
@@ -21,41 +21,18 @@ class TargetTags(Store):
         self.tags: dict[str, dict[str, str]] = {}
 
 
-def _backend(region: str) -> Any:
-    return backend(SERVICE, region)
-
-
-def _target(call: Call) -> Any:
-    request = call.request
-    return _backend(call.region).targets.get(request["ScalableDimension"], {}).get(request["ResourceId"])
-
-
-def _missing(call: Call, what: str) -> AwsError:
-    request = call.request
-    name = f", policy name: {request['PolicyName']}" if "PolicyName" in request else ""
-    return AwsError(
-        "ObjectNotFoundException",
-        f"No {what} found for service namespace: {request['ServiceNamespace']}, "
-        f"resource ID: {request['ResourceId']}, scalable dimension: {request['ScalableDimension']}{name}",
-    )
-
-
-def _invalid(message: str) -> AwsError:
-    return AwsError("ValidationException", message)
-
-
 def register_scalable_target(call: Call) -> Mapping[str, Any]:
     """checks the endpoint's variant and brings its count into [min, max]"""
-    request, old = call.request, _target(call)
+    request, old = call.request, targets.target(call)
     low = request.get("MinCapacity", old.min_capacity if old else None)
     high = request.get("MaxCapacity", old.max_capacity if old else None)
     if low is None or high is None:
-        raise _invalid("MinCapacity and MaxCapacity are required to register a new scalable target.")
+        raise targets.invalid("MinCapacity and MaxCapacity are required to register a new scalable target.")
     if low > high:
-        raise _invalid("Maximum capacity cannot be less than minimum capacity")
+        raise targets.invalid("Maximum capacity cannot be less than minimum capacity")
     if request["ServiceNamespace"] == "sagemaker" and request["ScalableDimension"] == DIMENSION:
         _clamp(call, low, high)
-    target = _backend(call.region).register_scalable_target(
+    target = targets.backend(call.region).register_scalable_target(
         request["ServiceNamespace"],
         request["ResourceId"],
         request["ScalableDimension"],
@@ -64,6 +41,7 @@ def register_scalable_target(call: Call) -> Mapping[str, Any]:
         role_arn=request.get("RoleARN") or _service_role(call),
         suspended_state=request.get("SuspendedState", old.suspended_state if old else None),
     )
+    minutes.watch(call.cloud)
     if request.get("Tags"):
         call.cloud.store(call.region, TargetTags).tags[target.arn] = dict(request["Tags"])
     return {"ScalableTargetARN": target.arn}
@@ -78,15 +56,19 @@ def _service_role(call: Call) -> str:
 def _clamp(call: Call, low: int, high: int) -> None:
     words = call.request["ResourceId"].split("/")
     if len(words) != 4 or words[0] != "endpoint" or words[2] != "variant":
-        raise _invalid(f"ResourceId is {call.request['ResourceId']!r}; it must be endpoint/<name>/variant/<variant>.")
+        raise targets.invalid(
+            f"ResourceId is {call.request['ResourceId']!r}; it must be endpoint/<name>/variant/<variant>."
+        )
     records = call.cloud.store(call.region, SageMaker)
     with records.lock:
         deployment = records.endpoints.get(words[1])
         fleet = deployment.fleet if deployment else None
         if deployment is None or fleet is None or words[3] not in fleet.counts:
-            raise _invalid(f"SageMaker endpoint variant doesn't exist: {call.request['ResourceId']}")
+            raise targets.invalid(f"SageMaker endpoint variant doesn't exist: {call.request['ResourceId']}")
         if deployment.record["EndpointStatus"] != "InService":
-            raise _invalid(f"SageMaker endpoint is not in service: {words[1]}")
+            raise targets.invalid(f"SageMaker endpoint is not in service: {words[1]}")
+        if low == 0 and not fleet.asynchronous:
+            raise targets.invalid("MinCapacity must be at least 1 for a variant of a real-time endpoint.")
         count = fleet.counts[words[3]]
         if not low <= count <= high:
             deployment.scale({words[3]: min(max(count, low), high)}, {})
@@ -94,13 +76,13 @@ def _clamp(call: Call, low: int, high: int) -> None:
 
 def deregister_scalable_target(call: Call) -> None:
     """its policies and scheduled actions go too"""
-    if _target(call) is None:
-        raise _missing(call, "scalable target")
+    if targets.target(call) is None:
+        raise targets.missing(call, "scalable target")
     _deregister(call.region, call.request["ScalableDimension"], call.request["ResourceId"])
 
 
 def _deregister(region: str, dimension: str, resource: str) -> None:
-    found = _backend(region)
+    found = targets.backend(region)
     del found.targets[dimension][resource]
     doomed = [key for key, policy in found.policies.items() if policy.resource_id == resource]
     for key in doomed:
@@ -115,26 +97,36 @@ def _deregister(region: str, dimension: str, resource: str) -> None:
 
 def deregister_endpoint(region: str, endpoint: str) -> None:
     """DeleteEndpoint takes the endpoint's scalable targets along."""
-    targets = _backend(region).targets
-    for dimension, resources in targets.items():
+    for dimension, resources in targets.backend(region).targets.items():
         for resource in [name for name in resources if name.startswith(f"endpoint/{endpoint}/variant/")]:
             _deregister(region, dimension, resource)
 
 
+def deregister_variant(region: str, endpoint: str, variant: str) -> None:
+    """An update that removes a variant takes its scalable target along."""
+    if is_target(region, endpoint, variant):
+        _deregister(region, DIMENSION, f"endpoint/{endpoint}/variant/{variant}")
+
+
+def is_target(region: str, endpoint: str, variant: str) -> bool:
+    """Whether the variant's instance count is a registered scalable target."""
+    return f"endpoint/{endpoint}/variant/{variant}" in targets.backend(region).targets.get(DIMENSION, {})
+
+
 def delete_scaling_policy(call: Call) -> None:
-    request, found = call.request, _backend(call.region)
+    request, found = call.request, targets.backend(call.region)
     wanted = (request["ResourceId"], request["ScalableDimension"], request["PolicyName"])
     for key, policy in list(found.policies.items()):
         if (policy.resource_id, policy.scalable_dimension, policy.policy_name) == wanted:
             del found.policies[key]
             return
-    raise _missing(call, "scaling policy")
+    raise targets.missing(call, "scaling policy")
 
 
 def _tags(call: Call) -> dict[str, str]:
     resource = call.request["ResourceARN"]
-    targets = _backend(call.region).targets
-    if not any(target.arn == resource for resources in targets.values() for target in resources.values()):
+    registered = targets.backend(call.region).targets.values()
+    if not any(target.arn == resource for resources in registered for target in resources.values()):
         text = f"The specified resource doesn't exist. {resource}"
         raise AwsError("ResourceNotFoundException", text, ResourceName=resource)
     return call.cloud.store(call.region, TargetTags).tags.setdefault(resource, {})
@@ -155,8 +147,10 @@ def untag_resource(call: Call) -> None:
 
 
 OPERATIONS: dict[str, Handler] = {
+    **scheduled_actions.OPERATIONS,
     "DeleteScalingPolicy": delete_scaling_policy,
     "DeregisterScalableTarget": deregister_scalable_target,
+    "DescribeScalingActivities": describe_scaling_activities,
     "ListTagsForResource": list_tags_for_resource,
     "RegisterScalableTarget": register_scalable_target,
     "TagResource": tag_resource,

@@ -19,6 +19,7 @@ from localaws import docker_cli, roles, s3
 from localaws.buildspec import Buildspec, BuildspecError, Phase, load
 from localaws.clock import Event
 from localaws.cloud import Cloud
+from localaws.iam.platform import AccessError, Actor
 from localaws.processes import Process, Sink
 
 # $1 the command, $2 where to leave the variables, $3 where to leave the working directory.
@@ -26,6 +27,9 @@ COMMAND_SCRIPT = """trap 'rc=$?; env -0 > "$2"; pwd > "$3"; exit $rc' EXIT
 . "$1"
 """
 NEVER_CARRIED = ("_", "SHLVL", "OLDPWD", "PWD")
+
+
+SESSION = "codebuild"
 
 
 class PhaseError(Exception):
@@ -39,12 +43,12 @@ class PhaseError(Exception):
 class BuildRun:
     """Runs one build in a thread of its own. `build` is the mutable record that BatchGetBuilds shows."""
 
-    def __init__(self, cloud: Cloud, region: str, build: dict[str, Any], sink: Sink) -> None:
+    def __init__(self, cloud: Cloud, region: str, build: dict[str, Any]) -> None:
         self._cloud = cloud
         self._region = region
         self._build = build
-        self._sink = sink
-        self._say = lambda line: sink([f"[Container] {line}"])
+        self._actor = Actor(cloud=cloud, role=build["serviceRole"], region=region, session=SESSION)
+        self._sink: Sink = lambda lines: None
         self._process: Process | None = None
         self._spec: Buildspec | None = None
         self._stopped = False
@@ -53,6 +57,9 @@ class BuildRun:
         self._source = self._work / "src"
         self._cwd = self._source
         self._env = self._environment()
+
+    def _say(self, line: str) -> None:
+        self._sink([f"[Container] {line}"])
 
     def stop(self, status: str = "STOPPED") -> None:
         """End the build: the running command is killed."""
@@ -75,7 +82,7 @@ class BuildRun:
             "AWS_ENDPOINT_URL": self._cloud.url,
             "AWS_REGION": self._region,
             "AWS_DEFAULT_REGION": self._region,
-            **roles.credentials(build["serviceRole"], "codebuild"),
+            **roles.credentials(self._cloud, build["serviceRole"], SESSION),
             "LOCALAWS_URL": self._cloud.url,
             "LOCALAWS_DOCKER": str(store),
             "CODEBUILD_BUILD_ARN": build["arn"],
@@ -95,10 +102,11 @@ class BuildRun:
     def run(self) -> None:
         """Body of the build's thread."""
         try:
-            for name in ("SUBMITTED", "QUEUED", "PROVISIONING"):
-                self._phase(name, lambda: None)
-            if self._phase("DOWNLOAD_SOURCE", self._download) and self._spec is not None:
-                self._run_spec(self._spec)
+            if self._phase("SUBMITTED", self._open_log):
+                for name in ("QUEUED", "PROVISIONING"):
+                    self._phase(name, lambda: None)
+                if self._phase("DOWNLOAD_SOURCE", self._download) and self._spec is not None:
+                    self._run_spec(self._spec)
             self._phase("UPLOAD_ARTIFACTS", lambda: None)
             self._phase("FINALIZING", lambda: None)
         except Exception:
@@ -140,12 +148,26 @@ class BuildRun:
         record["durationInSeconds"] = int(end - record["startTime"])
         return status == "SUCCEEDED"
 
+    def _open_log(self) -> None:
+        where, role = self._build["logs"], self._build["serviceRole"]
+        try:
+            self._sink = self._actor.log(where["groupName"], where["streamName"])
+        except AccessError as error:
+            text = f"Service role {role} does not allow AWS CodeBuild to create Amazon CloudWatch Logs log streams"
+            raise PhaseError(
+                "ACCESS_DENIED", f"{text} for build {self._build['arn']}. Error message: {error}"
+            ) from error
+
     def _download(self) -> None:
         source = self._build["source"]
         if source["type"] == "S3":
             bucket, _, key = source["location"].partition("/")
             try:
+                self._actor.read([(bucket, key)])
                 archive = zipfile.ZipFile(io.BytesIO(s3.read(bucket, key)))
+            except AccessError as error:
+                text = f"AccessDenied: Access Denied status code: 403: {error} for primary source"
+                raise PhaseError("CLIENT_ERROR", text) from error
             except FileNotFoundError as error:
                 text = f"NoSuchKey: The specified key does not exist. status code: 404: {error} for primary source"
                 raise PhaseError("CLIENT_ERROR", text) from error

@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from localaws import logs, roles
+from localaws import roles
 from localaws.build_run import BuildRun
 from localaws.cloud import Call, Handler, Store, arn
 from localaws.errors import AwsError
@@ -64,7 +64,8 @@ def _check(call: Call, project: Mapping[str, Any]) -> None:
         raise _invalid(f"Invalid project source: location {source.get('location')!r} must be bucket/key")
     if source["type"] == "NO_SOURCE" and not source.get("buildspec"):
         raise _invalid("Invalid project source: buildspec is required for NO_SOURCE")
-    if not roles.assumable(role, "codebuild.amazonaws.com"):
+    name = project.get("name") or project["projectName"]
+    if not roles.assumable(role, "codebuild.amazonaws.com", arn("codebuild", call.region, f"project/{name}")):
         raise _invalid(f"CodeBuild is not authorized to perform: sts:AssumeRole on service role. Role: {role}")
 
 
@@ -129,9 +130,8 @@ def start_build(call: Call) -> Mapping[str, Any]:
     request, cloud, store = call.request, call.cloud, _store(call)
     project = _project(call, _short(request["projectName"]))
     build = _new_build(call, project)
-    sink = logs.stream(cloud, call.region, build["logs"]["groupName"], build["logs"]["streamName"])
     _check(call, build)
-    run = BuildRun(cloud, call.region, build, sink)
+    run = BuildRun(cloud, call.region, build)
     with store.lock:
         store.builds[build["id"]], store.runs[build["id"]] = build, run
     threading.Thread(target=run.run, name=build["id"], daemon=True).start()

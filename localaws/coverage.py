@@ -4,15 +4,20 @@ import importlib
 import re
 from collections.abc import Iterator
 
-from localaws import wire
+from localaws import cloudtrail, ec2, kms, oidc, sns, wire
 from localaws.services import SERVICES, Service
 
 RUNTIME = (
     ("sagemaker-runtime", "InvokeEndpoint", "ours", "25 MB, 60 s, least outstanding requests"),
-    ("sagemaker-runtime", "InvokeEndpointAsync", "no", "a clean 501"),
+    ("sagemaker-runtime", "InvokeEndpointAsync", "ours", "answers and failures to S3, notices to SNS"),
     ("sagemaker-runtime", "InvokeEndpointWithResponseStream", "no", "a clean 501"),
+    ("iam", "SimulateCustomPolicy", "ours", "the evaluator that judges requests"),
+    ("iam", "SimulatePrincipalPolicy", "ours", "roles"),
+    ("sts", "AssumeRole", "ours", "the trust policy decides"),
+    ("sts", "AssumeRoleWithWebIdentity", "ours", "the trust policy decides; the token's signature is not checked"),
     ("ecr", "docker push", "ours", "from a build; repositories, tags and digests are moto's"),
 )
+CORRECTED = {"cloudtrail": cloudtrail, "ec2": ec2, "iam": oidc, "kms": kms, "sns": sns}
 
 
 def rows() -> Iterator[tuple[str, str, str, str]]:
@@ -25,6 +30,8 @@ def rows() -> Iterator[tuple[str, str, str, str]]:
             elif moto_has(service, operation):
                 yield service.name, operation, "moto", ""
     yield from RUNTIME
+    for name, module in CORRECTED.items():
+        yield name, "as moto", "moto, corrected", (module.__doc__ or "").split("\n")[0]
 
 
 def moto_has(service: Service, operation: str) -> bool:

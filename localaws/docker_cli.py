@@ -139,19 +139,31 @@ def push(words: list[str]) -> None:
         raise UsageError("docker push needs exactly one image name")
     reference = _tagged(plain[0])
     folder = _images() / _known(reference).removeprefix("sha256:")
-    body = json.dumps({"reference": reference, "folder": str(folder)}).encode()
-    url = f"{os.environ['LOCALAWS_URL']}/_localaws/registry"
     print(f"The push refers to repository [{reference.rsplit(':', 1)[0]}]")
+    name = _ask("registry", {"reference": reference, "folder": str(folder), **_key()})["digest"]
+    print(f"{reference.rsplit(':', 1)[-1]}: digest: {name}")
+
+
+def _key() -> dict[str, str]:
+    """Whose image it is: the build's role may push, or not."""
+    return {"key": os.environ.get("AWS_ACCESS_KEY_ID", ""), "region": os.environ.get("AWS_REGION", "")}
+
+
+def _ask(what: str, question: dict[str, str]) -> dict[str, str]:
+    """POST to localaws itself. Raises UsageError with its refusal."""
+    url, body = f"{os.environ['LOCALAWS_URL']}/_localaws/{what}", json.dumps(question).encode()
     try:
         with urllib.request.urlopen(urllib.request.Request(url, data=body, method="POST")) as answer:
-            name = json.load(answer)["digest"]
+            found: dict[str, str] = json.load(answer)
+            return found
     except urllib.error.HTTPError as error:
         raise UsageError(json.load(error)["message"]) from error
-    print(f"{reference.rsplit(':', 1)[-1]}: digest: {name}")
 
 
 def login(words: list[str]) -> None:
     """docker login --username AWS --password-stdin REGISTRY (any password is right)"""
+    if "--password-stdin" in words and not sys.stdin.read().strip():
+        raise UsageError("password is empty")  # `aws ecr get-login-password` in front of the pipe was refused
     print("Login Succeeded")
 
 
@@ -188,7 +200,7 @@ def aws(words: list[str]) -> None:
     """`aws ecr get-login-password` at once; all else by the real AWS CLI, if there is one."""
     plain = [word for word in words if not word.startswith("-")]
     if plain[:2] == ["ecr", "get-login-password"]:
-        print("localaws")
+        print(_ask("login", _key())["password"])
         return
     here = Path(sys.argv[0]).resolve().parent
     others = [part for part in os.environ["PATH"].split(os.pathsep) if Path(part).resolve() != here]

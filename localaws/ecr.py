@@ -86,6 +86,18 @@ def image_store(cloud: Cloud) -> Path:
     return folder
 
 
+def digest(name: str) -> str | None:
+    """The digest behind an image name, or None where the image is not this account's or does not exist."""
+    reference = own(name)
+    found = None if reference is None else repository(reference)
+    if reference is None or found is None:
+        return None
+    try:
+        return str(found._get_image(reference.tag or None, reference.digest or None).image_digest)
+    except ImageNotFoundException:
+        return None
+
+
 def resolve(cloud: Cloud, name: str) -> images.Image | None:
     """The image behind a name: a pushed one, or a bare environment for a name that is not this account's.
 

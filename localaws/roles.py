@@ -1,53 +1,35 @@
 """IAM roles as services see them: may this service assume the role, and which keys does a process then get."""
 
 import json
-from typing import Any
 
-from moto.iam.exceptions import NotFoundException
-
-from localaws.cloud import GLOBAL, backend
-
-SESSION_SECONDS = 3600
+from localaws.cloud import Cloud
+from localaws.iam import policies, sessions, trust
 
 
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
+def assumable(role_arn: str, service: str, source_arn: str = "") -> bool:
+    """Whether the role exists and its trust policy allows the service, for example "sagemaker.amazonaws.com".
+
+    `source_arn`: the resource that the role is for, where a trust policy may ask for it (aws:SourceArn).
+    """
+    return trust.trusts_service(role_arn, service, source_arn)
 
 
-def assumable(role_arn: str, service: str) -> bool:
-    """Whether the role exists and its trust policy allows the service, for example "sagemaker.amazonaws.com"."""
-    try:
-        role = backend("iam", GLOBAL).get_role_by_arn(role_arn)
-    except NotFoundException:
-        return False
-    trust = role.assume_role_policy_document
-    document = json.loads(trust) if isinstance(trust, str) else trust
-    return any(_allows(statement, service) for statement in _list(document.get("Statement", [])))
-
-
-def _allows(statement: dict[str, Any], service: str) -> bool:
-    principal = statement.get("Principal", {})
-    services = ["*"] if principal == "*" else _list(principal.get("Service", []))
-    actions = _list(statement.get("Action", []))
-    return (
-        statement.get("Effect") == "Allow"
-        and any(name in (service, "*") for name in services)
-        and any(action in ("sts:AssumeRole", "sts:*", "*") for action in actions)
-    )
-
-
-def credentials(role_arn: str, session: str) -> dict[str, str]:
-    """Temporary keys of the role as environment variables."""
-    role = backend("sts", GLOBAL).assume_role(
-        region_name="us-east-1",
-        role_session_name=session,
-        role_arn=role_arn,
-        policy=None,
-        duration=SESSION_SECONDS,
-        external_id=None,
-    )
+def credentials(cloud: Cloud, role_arn: str, session: str) -> dict[str, str]:
+    """Temporary keys of the role as environment variables. They last as long as the process: AWS renews them."""
+    role = sessions.start(cloud, role_arn, session)
     return {
         "AWS_ACCESS_KEY_ID": role.access_key_id,
         "AWS_SECRET_ACCESS_KEY": role.secret_access_key,
         "AWS_SESSION_TOKEN": role.session_token,
     }
+
+
+def hand_out(cloud: Cloud, body: bytes) -> dict[str, str]:
+    """POST /_localaws/credentials {role}: the keys that a process of this role gets, to try out what it may do.
+
+    No trust policy is asked: a role that trusts SageMaker alone can be tried too. Raises ValueError for no such role.
+    """
+    role = json.loads(body)["role"]
+    if policies.role(role) is None:
+        raise ValueError(f"role is {role!r}; there is no such role, give the ARN of one that exists")
+    return credentials(cloud, role, "trial")

@@ -1,16 +1,32 @@
-"""Bucket policies with the one condition that everybody's has: TLS only.
+"""Bucket policies where moto asks for them: batch deletes, and requests that nobody signed.
 
-moto applies a statement whatever its `Condition` says: the usual "deny unless aws:SecureTransport" denies all.
-AWS applies a statement only when its conditions hold. Here the loopback stands for TLS: SecureTransport is true.
-Other conditions are still ignored, as in moto.
+Signed requests have been judged by iam/enforce.py before they get here, so moto's own reading of the policy, which
+knows neither conditions nor principals, has no say any more.
 """
 
-import json
+import threading
 from typing import Any
 
 from moto.s3.models import FakeBucket
 
-SECURE_TRANSPORT = "aws:securetransport"
+from localaws.iam.evaluator import RESOURCE, Policies, Verdict, evaluate
+from localaws.iam.patterns import PolicyError
+from localaws.iam.principals import ANONYMOUS
+from localaws.iam.statements import Ask, policy
+
+
+class _Judged(threading.local):
+    """What the request of this thread was told; None for one that nobody signed."""
+
+    denied: frozenset[str] | None = None
+
+
+_judged = _Judged()
+
+
+def judged(denied: frozenset[str] | None) -> None:
+    """Note for the request of this thread which objects of a batch it may not delete."""
+    _judged.denied = denied
 
 
 def install() -> None:
@@ -18,27 +34,22 @@ def install() -> None:
     FakeBucket.get_permission = _permission
 
 
-def applies(statement: dict[str, Any]) -> bool:
-    """Whether a statement holds for a request over TLS. Keys are case-insensitive, values strings or lists."""
-    for operator, tests in statement.get("Condition", {}).items():
-        if operator.lower() not in ("bool", "boolifexists"):
-            continue
-        for key, wanted in tests.items():
-            values = wanted if isinstance(wanted, list) else [wanted]
-            if key.lower() == SECURE_TRANSPORT and "true" not in {str(value).lower() for value in values}:
-                return False
-    return True
+def anonymous(text: str, action: str, resource: str) -> Verdict | None:
+    """A policy's verdict about a request that nobody signed; None where it says nothing."""
+    context = {"aws:securetransport": ("true",), "aws:principaltype": ("Anonymous",)}
+    ask = Ask(action=action, resource=resource, context=context)
+    try:
+        decision = evaluate(ask, ANONYMOUS, Policies(resource=policy("bucket", text)))
+    except PolicyError:
+        return Verdict.EXPLICIT_DENY
+    return decision.verdict if any(match.kind == RESOURCE for match in decision.matches) else None
 
 
 def _permission(bucket: Any, action: str, resource: str) -> Any:
-    from moto.iam.access_control import IAMPolicy, PermissionResult
+    from moto.iam.access_control import PermissionResult
 
-    if bucket.policy is None:
-        return PermissionResult.NEUTRAL
-    document = json.loads(bucket.policy)
-    statements = document["Statement"]
-    listed = statements if isinstance(statements, list) else [statements]
-    remaining = [statement for statement in listed if applies(statement)]
-    if not remaining:
-        return PermissionResult.NEUTRAL
-    return IAMPolicy(json.dumps({**document, "Statement": remaining})).is_action_permitted(action, resource)
+    if _judged.denied is not None:
+        return PermissionResult.DENIED if resource in _judged.denied else PermissionResult.NEUTRAL
+    verdict = anonymous(bucket.policy.decode(), action, resource) if bucket.policy else None
+    answers = {Verdict.ALLOWED: PermissionResult.PERMITTED, Verdict.EXPLICIT_DENY: PermissionResult.DENIED}
+    return answers.get(verdict, PermissionResult.NEUTRAL) if verdict else PermissionResult.NEUTRAL

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 
 from localaws import autoscaling, codebuild, logs, tagging
+from localaws.alarms import api as alarms
 from localaws.cloud import Handler
-from localaws.sagemaker import endpoints, models, tags, training
+from localaws.sagemaker import endpoints, models, registry, tags, training, tuning
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +26,14 @@ SERVICES = (
         name="sagemaker",
         target="SageMaker",
         moto="sagemaker",
-        operations={**training.OPERATIONS, **models.OPERATIONS, **endpoints.OPERATIONS, **tags.OPERATIONS},
+        operations={
+            **training.OPERATIONS,
+            **tuning.OPERATIONS,
+            **registry.OPERATIONS,
+            **models.OPERATIONS,
+            **endpoints.OPERATIONS,
+            **tags.OPERATIONS,
+        },
     ),
     Service(name="codebuild", target="CodeBuild_20161006", moto="", operations=codebuild.OPERATIONS),
     Service(
@@ -34,6 +42,7 @@ SERVICES = (
         moto="applicationautoscaling",
         operations=autoscaling.OPERATIONS,
     ),
+    Service(name="cloudwatch", target="GraniteServiceVersion20100801", moto="cloudwatch", operations=alarms.OPERATIONS),
     Service(name="logs", target="Logs_20140328", moto="logs", operations=logs.OPERATIONS),
     Service(
         name="resourcegroupstaggingapi",

@@ -3,12 +3,13 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from localaws.cloud import Call, Handler, backend
+from localaws.cloud import GLOBAL, Call, Handler, arn, backend
 from localaws.codebuild import Builds
 from localaws.paging import page
 from localaws.sagemaker.state import SageMaker
 
 DEFAULT_PAGE = 50
+IAM_REGION = "us-east-1"  # where AWS lists what has no region
 
 
 def _ours(call: Call) -> Iterator[tuple[str, Mapping[str, str]]]:
@@ -19,6 +20,25 @@ def _ours(call: Call) -> Iterator[tuple[str, Mapping[str, str]]]:
     for repository in ecr.repositories.values():
         listed = ecr.tagger.list_tags_for_resource(repository.arn)["tags"]
         yield repository.arn, {tag["Key"]: tag["Value"] for tag in listed}
+    yield from _left_out_by_moto(call)
+
+
+def _left_out_by_moto(call: Call) -> Iterator[tuple[str, Mapping[str, str]]]:
+    trails = backend("cloudtrail", call.region)
+    for trail in list(trails.trails.values()):
+        yield trail.arn, trails.tagging_service.get_tag_dict_for_resource(trail.arn)
+    ec2 = backend("ec2", call.region)
+    for kind, identities in (("vpc-endpoint", list(ec2.vpc_end_points)), ("security-group-rule", _rules(ec2))):
+        for identity in identities:
+            yield arn("ec2", call.region, f"{kind}/{identity}"), dict(ec2.tags.get(identity, {}))
+    if call.region == IAM_REGION:
+        for provider in list(backend("iam", GLOBAL).open_id_providers.values()):
+            yield provider.arn, {tag["Key"]: tag["Value"] for tag in provider.tag_list_type}
+
+
+def _rules(ec2: Any) -> list[str]:
+    groups = [group for vpc in list(ec2.groups.values()) for group in list(vpc.values())]
+    return [rule.id for group in groups for rule in [*group.ingress_rules, *group.egress_rules]]
 
 
 def _motos(call: Call) -> Iterator[tuple[str, Mapping[str, str]]]:
@@ -45,7 +65,7 @@ def _has_type(arn: str, types: list[str]) -> bool:
 
 
 def get_resources(call: Call) -> Mapping[str, Any]:
-    """moto's resources plus SageMaker, ECR and CodeBuild"""
+    """moto's resources plus SageMaker, ECR, CodeBuild, trails, VPC endpoints, group rules and OIDC providers"""
     request = call.request
     wanted = request.get("ResourceARNList", [])
     everything = {**dict(_motos(call)), **dict(_ours(call))}

@@ -4,6 +4,7 @@ The models say what is required, which enum values and patterns hold, and what a
 walks them. It serves the JSON services (`X-Amz-Target`) and the errors of the rest-json runtime.
 """
 
+import gzip
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -20,6 +21,7 @@ from localaws.errors import AwsError
 
 JSON_1_1 = "application/x-amz-json-1.1"
 REST_JSON = "application/json"
+GZIP_MAGIC = b"\x1f\x8b"  # SDKs compress large requests of some operations, PutMetricData among them
 
 Answer = tuple[int, list[tuple[str, str]], bytes]
 
@@ -36,8 +38,8 @@ def parse(service: str, operation: str, body: bytes) -> dict[str, Any]:
     Raises AwsError: SerializationException for a body of the wrong form, ValidationException for broken constraints.
     """
     try:
-        raw = json.loads(body or b"{}")
-    except ValueError as error:
+        raw = json.loads(gzip.decompress(body) if body.startswith(GZIP_MAGIC) else body or b"{}")
+    except (ValueError, OSError, EOFError) as error:
         raise AwsError("SerializationException", f"The request body is not JSON: {error}") from error
     shape = model(service).operation_model(operation).input_shape
     if shape is None:
@@ -135,6 +137,7 @@ _JAVA_TO_PYTHON = (
     (r"\p{L}", r"a-zA-Z\u00aa-\u02c1\u0370-\uffdc"),
     (r"\p{M}", r"\u0300-\u036f"),
     (r"\p{N}", r"\d"),
+    (r"\p{Zs}", r" \u00a0\u1680\u2000-\u200a\u202f\u205f\u3000"),
     (r"\p{Z}", r"\s"),
     (r"\p{P}", r"!-/:-@\[-`{-~"),
     (r"\p{S}", r"$+<=>^`|~"),

@@ -8,12 +8,14 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from rich.console import Console
 
+from slipway.ci.cli import ci
 from slipway.errors import FAILED, SlipwayError
+from slipway.options import AsJson, StackName, out, print_json
+from slipway.run_verbs import app as run_verbs
 
 app = typer.Typer(
     help="From a PyTorch model to an autoscaling SageMaker endpoint: everything besides `pulumi up`.",
@@ -23,16 +25,8 @@ app = typer.Typer(
 )
 local = typer.Typer(help="The embedded AWS on this machine.", no_args_is_help=True)
 app.add_typer(local, name="local")
-
-StackName = Annotated[str, typer.Option("--stack", "-s", envvar="SLIPWAY_STACK", help="the stack to work on")]
-AsJson = Annotated[bool, typer.Option("--json", help="print facts as JSON")]
-
-out = Console(highlight=False)
-
-
-def print_json(value: Any) -> None:
-    """Facts for programs: one JSON document on standard output."""
-    print(json.dumps(value, indent=2, default=str))
+app.add_typer(ci, name="ci")
+app.add_typer(run_verbs)
 
 
 @app.command()
@@ -200,21 +194,54 @@ def leaks(stack: StackName = "local", as_json: AsJson = False) -> None:
     """What of a stack still exists in AWS, in a state file or not. Exit code 1 when there is anything."""
     from dataclasses import asdict
 
-    from slipway.leaks import find_leaks, run_log_streams
+    from slipway.leaks import find_leaks
     from slipway.project import open_stack
+    from slipway.records import find_records
 
     where = open_stack(stack)
-    left, records = find_leaks(where), run_log_streams(where)
+    left, records = find_leaks(where), find_records(where)
     if as_json:
-        print_json({"stack": stack, "leaks": [asdict(item) for item in left], "run_log_streams": records})
+        print_json(
+            {"stack": stack, "leaks": [asdict(item) for item in left], "records": [asdict(one) for one in records]}
+        )
     else:
         for item in left:
             out.print(f"{item.kind:<24} {item.name}  (found by {item.how})", markup=False, soft_wrap=True)
         out.print(f"{len(left)} left of {where.prefix}" if left else f"none: nothing of {where.prefix} exists")
         if records:
-            out.print(f"kept as records: {len(records)} log streams of runs; slipway down removes them")
+            out.print(f"kept as records, without cost: {len(records)} (run logs, models); slipway down removes them")
     if left:
         raise typer.Exit(FAILED)
+
+
+@app.command()
+def init(
+    stack: StackName = "dev",
+    region: Annotated[str, typer.Option(help="where the state is kept; default: the stack's own region")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Make a home for Pulumi's state in the account (bucket and key), and the stack in it. Again: nothing changes."""
+    from slipway.state.init import init
+
+    home = init(stack, region, (lambda text: None) if as_json else lambda text: out.print(text, soft_wrap=True))
+    facts = {"backend_url": home.backend_url, "secrets_provider": home.secrets_provider}
+    if as_json:
+        print_json({"stack": stack, "bucket": home.bucket, "key": home.key, "made": home.made, **facts})
+    else:
+        print(f"export PULUMI_BACKEND_URL='{home.backend_url}'")
+
+
+@app.command()
+def unlock(stack: StackName = "local") -> None:
+    """Release the stack's lock if its owner is known to have ended; a lock in use is never released."""
+    from slipway.locks import release_stale
+    from slipway.project import open_stack
+
+    released = release_stale(open_stack(stack))
+    for verdict in released:
+        out.print(f"released the lock of {verdict.lock.owner}: {verdict.reason}", markup=False, soft_wrap=True)
+    if not released:
+        out.print(f"stack {stack} is not locked")
 
 
 @app.command()

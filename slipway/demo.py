@@ -29,6 +29,7 @@ from slipway.local import LocalAws
 from slipway.plugin import ensure_plugin
 from slipway.project import Stack, open_stack, root
 from slipway.signals import interruptible, uninterruptible
+from slipway.verify import verify
 from slipway.view import Steps
 
 STACK = "local"
@@ -58,7 +59,8 @@ def demo(console: Console) -> None:
         with interruptible(), Steps(console) as steps:
             stack = _start(aws, steps)
             deployment = up(stack, steps)
-            outputs = _verify(stack, steps)
+            verify(stack, steps)
+            outputs = Engine(stack).outputs()
             examples = read_manifest(stack, outputs["artifact"])["examples"]
             picture = _predictions(console, stack, outputs["endpoint"], examples)
             served_after = time.monotonic() - started
@@ -90,21 +92,6 @@ def _start(aws: LocalAws, steps: Steps) -> Stack:
         Engine(stack).ensure_stack()
         step.result = f"{running.url}, no account, no docker; Pulumi's state in a temporary folder"
     return stack
-
-
-def _verify(stack: Stack, steps: Steps) -> dict[str, Any]:
-    """The endpoint runs the configuration that the stack wants: a silent rollback would look like success."""
-    with steps.step("in service") as step:
-        outputs = Engine(stack).outputs()
-        found = stack.client("sagemaker").describe_endpoint(EndpointName=outputs["endpoint"])
-        if found["EndpointConfigName"] != outputs["endpoint_config"] or found.get("FailureReason"):
-            raise SlipwayError(
-                f"endpoint {outputs['endpoint']} runs {found['EndpointConfigName']}, not {outputs['endpoint_config']}: "
-                f"{found.get('FailureReason', 'no reason given')}"
-            )
-        count = sum(variant["CurrentInstanceCount"] for variant in found["ProductionVariants"])
-        step.result = f"{outputs['endpoint']} is {found['EndpointStatus']} with {count} instance(s)"
-    return outputs
 
 
 def _predictions(console: Console, stack: Stack, endpoint: str, examples: list[Example]) -> RenderableType:

@@ -30,14 +30,15 @@ class Deployment:
     changed: int = 0
 
 
-def up(stack: Stack, steps: Steps) -> Deployment:
-    """Run `pulumi up` on the stack, shown step by step.
+def up(stack: Stack, steps: Steps, *options: str, follow: bool = False) -> Deployment:
+    """Run `pulumi up`, with further options of Pulumi's, on the stack, shown step by step.
 
+    With `follow` every line of a run's log stays on the terminal, otherwise the newest only.
     Raises SlipwayError with the engine's own error, which carries a failed build's or run's reason and log tail.
     """
-    watch = _Watch(stack, steps)
+    watch = _Watch(stack, steps, follow)
     try:
-        for event in Engine(stack).run("up"):
+        for event in Engine(stack).run("up", *options):
             watch.see(event)
     except BaseException:
         watch.finish(failed=True)
@@ -59,8 +60,9 @@ def destroy(stack: Stack, show: Callable[[str], None]) -> int:
 class _Watch:
     """Turns the engine's events into steps."""
 
-    def __init__(self, stack: Stack, steps: Steps) -> None:
+    def __init__(self, stack: Stack, steps: Steps, follow: bool) -> None:
         self.deployment = Deployment()
+        self._follow = follow
         self._stack = stack
         self._steps = steps
         self._step = steps.begin("resources")
@@ -101,7 +103,7 @@ class _Watch:
                 return
             self._tail = Tail(self._stack, run_source(self._stack, runs[-1]))
         for line in self._tail.new_lines():
-            self._steps.line(self._step, line.message)
+            self._steps.line(self._step, line.message, keep=self._follow)
             if line.message.startswith(VERDICT):
                 self._step.result = line.message
 

@@ -4,8 +4,9 @@ import time
 
 from slipway.deploy import destroy
 from slipway.errors import SlipwayError
-from slipway.leaks import RUN_LOGS, Leftover, being_deleted, find_leaks, run_log_streams
+from slipway.leaks import Leftover, being_deleted, find_leaks
 from slipway.project import Stack
+from slipway.records import find_records, remove_records
 from slipway.view import Steps
 
 ENDPOINT_DELETION_SECONDS = 15 * 60
@@ -13,7 +14,7 @@ POLL_SECONDS = 0.2
 
 
 def down(stack: Stack, steps: Steps) -> list[Leftover]:
-    """`pulumi destroy`, the runs' logs, the search for leftovers; returns what is left (nothing, one hopes)."""
+    """`pulumi destroy`, the records, the search for leftovers; returns what is left (nothing, one hopes)."""
     with steps.step("teardown") as step:
         step.result = f"{destroy(stack, step.show)} resources deleted"
         # Pulumi looks away as soon as an endpoint is being deleted; the proof needs it gone.
@@ -26,13 +27,10 @@ def down(stack: Stack, steps: Steps) -> list[Leftover]:
             raise SlipwayError(
                 f"endpoint {leaving[0]} is still being deleted after {minutes} min; run this again later"
             )
-    with steps.step("run logs") as step:
-        streams = run_log_streams(stack)
-        logs = stack.client("logs")
-        for stream in streams:
-            step.show(stream)
-            logs.delete_log_stream(logGroupName=RUN_LOGS, logStreamName=stream)
-        step.result = f"{len(streams)} log streams deleted"
+    with steps.step("records") as step:
+        records = find_records(stack)
+        remove_records(stack, records, step.show)
+        step.result = f"{len(records)} run logs and registered models deleted"
     return check(stack, steps)
 
 

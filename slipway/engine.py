@@ -10,12 +10,13 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from slipway import pulumi_cli
+from slipway.engine_failure import LOCKED, Failure, locked
 from slipway.errors import SlipwayError
 from slipway.project import Stack
 from slipway.signals import uninterruptible
@@ -65,7 +66,10 @@ class Engine:
         """One short command's standard output. Raises SlipwayError with its standard error."""
         done = subprocess.run(self._command(*words), env=self.stack.environment, capture_output=True, text=True)
         if done.returncode:
-            raise SlipwayError(f"pulumi {' '.join(words)} failed:\n{done.stderr.strip() or done.stdout.strip()}")
+            said = done.stderr.strip() or done.stdout.strip()
+            if LOCKED in said:
+                raise SlipwayError(locked(self.stack.name, said))
+            raise SlipwayError(f"pulumi {' '.join(words)} failed:\n{said}")
         return done.stdout
 
     def ensure_stack(self) -> None:
@@ -80,13 +84,25 @@ class Engine:
     def run(self, verb: str, *options: str) -> Iterator[Event]:
         """`pulumi up` or `destroy`, yielding its events, and a Tick whenever there are none for a moment.
 
-        Raises SlipwayError with the engine's error diagnostics when it fails. Closing the iterator (Ctrl-C) interrupts
-        the engine and waits for it.
+        Raises SlipwayError as `raw_events` does. Closing the iterator (Ctrl-C) interrupts the engine and waits for it.
+        """
+        with contextlib.closing(self.raw_events(verb, "--yes", "--skip-preview", *options)) as raws:
+            for raw in raws:
+                if raw is None:
+                    yield Tick()
+                elif event := _event(raw):
+                    yield event
+
+    def raw_events(self, verb: str, *options: str) -> Generator[dict[str, Any] | None, None, None]:
+        """A verb's events as the engine writes them (pulumi's apitype.EngineEvent), None when nothing is new.
+
+        Raises SlipwayError when the verb fails: with the engine's error diagnostics, with what the policy refused
+        (exit code 3), or with who holds the stack's lock.
         """
         with tempfile.TemporaryDirectory(prefix="slipway-") as folder:
             log = Path(folder) / "events"
             log.touch()
-            command = self._command(verb, "--yes", "--skip-preview", "--stack", self.stack.name, *options)
+            command = self._command(verb, "--stack", self.stack.name, *options)
             with (Path(folder) / "output").open("w+") as output:
                 process = subprocess.Popen(
                     [*command, "--event-log", str(log)],
@@ -97,21 +113,21 @@ class Engine:
                     stdin=subprocess.DEVNULL,
                     start_new_session=True,
                 )
-                errors: list[str] = []
+                failure = Failure()
                 try:
-                    for event in _follow(log, process):
-                        if isinstance(event, Diagnostic) and event.severity == "error":
-                            errors.append(event.message)
-                        yield event
+                    for raw in _follow(log, process):
+                        if raw:
+                            failure.see(raw)
+                        yield raw
                 finally:
                     _finish(process)
                 if process.returncode:
                     output.seek(0)
-                    raise SlipwayError("\n".join(errors).strip() or output.read().strip())
+                    raise failure.error(self.stack.name, output.read())
 
 
-def _follow(log: Path, process: "subprocess.Popen[bytes]") -> Iterator[Event]:
-    """The events of a growing JSON-lines file, until the process has ended and the file is read."""
+def _follow(log: Path, process: "subprocess.Popen[bytes]") -> Iterator[dict[str, Any] | None]:
+    """The lines of a growing JSON-lines file, until the process has ended and the file is read."""
     with log.open() as file:
         rest = ""
         while True:
@@ -119,12 +135,12 @@ def _follow(log: Path, process: "subprocess.Popen[bytes]") -> Iterator[Event]:
             rest += file.read()
             *lines, rest = rest.split("\n")
             for line in lines:
-                if line and (event := _event(json.loads(line))):
-                    yield event
+                if line:
+                    yield json.loads(line)
             if ended:
                 return
             if not lines:
-                yield Tick()
+                yield None
                 time.sleep(POLL_SECONDS)
 
 

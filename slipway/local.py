@@ -58,6 +58,7 @@ class LocalAws:
         self.home = home
         self._record = home / "running.json"
         self._log = home / "localaws.log"
+        self._backend = home / "backend-url"
 
     def running(self) -> Running | None:
         """The record, when its process still answers; a record of a dead one is removed."""
@@ -142,11 +143,21 @@ class LocalAws:
             "AWS_REGION": DEFAULT_REGION,
             "AWS_DEFAULT_REGION": DEFAULT_REGION,
             "AWS_EC2_METADATA_DISABLED": "true",
-            "PULUMI_BACKEND_URL": f"file://{self.home / 'pulumi'}",
+            "PULUMI_BACKEND_URL": self.backend_url(),
             "PULUMI_CONFIG_PASSPHRASE": "",
             "PULUMI_HOME": str(pulumi_home()),
             "PULUMI_SKIP_UPDATE_CHECK": "true",
         }
+
+    def backend_url(self) -> str:
+        """Where the local stacks' Pulumi state is: in its folder, or in the bucket that `slipway init` has made."""
+        if self._backend.is_file():
+            return self._backend.read_text()
+        return f"file://{self.home / 'pulumi'}"
+
+    def use_backend(self, url: str) -> None:
+        """Keep the local stacks' Pulumi state at `url` from now on, until this embedded AWS stops."""
+        self._backend.write_text(url)
 
     def environment(self, base: Mapping[str, str]) -> dict[str, str]:
         """`base` with the settings, without what would lead a client elsewhere, and with the Pulumi CLI on PATH."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from botocore.exceptions import ClientError
 
 from slipway.errors import USAGE, SlipwayError
-from slipway.leaks import RUN_LOGS
 from slipway.project import Stack
+from slipway.records import RUN_LOGS
 
 POLL_SECONDS = 0.5
 

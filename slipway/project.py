@@ -12,7 +12,7 @@ import yaml
 from botocore.config import Config
 
 from slipway.errors import USAGE, SlipwayError
-from slipway.local import LocalAws, home_of
+from slipway.local import LocalAws, home_of, with_pulumi
 
 READ_TIMEOUT_SECONDS = 70  # SageMaker gives an invocation 60
 
@@ -78,9 +78,10 @@ def open_stack(name: str, local: LocalAws | None = None) -> Stack:
     if not config.is_file():
         known = sorted(path.name.removeprefix("Pulumi.").removesuffix(".yaml") for path in folder.glob("Pulumi.*.yaml"))
         raise SlipwayError(f"no stack {name!r}: {config.name} does not exist; there are: {', '.join(known)}", USAGE)
-    environment = dict(os.environ)
     if is_local(name):
-        environment = (local or LocalAws(home_of(folder))).environment(environment)
+        environment = (local or LocalAws(home_of(folder))).environment(os.environ)
+    else:
+        environment = with_pulumi(os.environ)
     values = (yaml.safe_load(config.read_text()) or {}).get("config", {})
     region = str(values.get("aws:region") or environment.get("AWS_REGION", ""))
     if not re.fullmatch(r"[a-z]{2}(-[a-z]+)+-\d", region):

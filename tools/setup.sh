@@ -43,6 +43,7 @@ if [ ! -f "$stamp" ]; then
     "$uv" pip install "$@"
     UV="$uv" .venv/bin/python -m slipway.pulumi_cli >/dev/null
     .venv/bin/python -m slipway.plugin
+    [ "$level" = dev ] && .venv/bin/python tools/actionlint/build.py >/dev/null
     rm -f .venv/.slipway-*
     touch "$stamp" ".venv/.slipway-run-${stamp#.venv/.slipway-"$level"-}" # dev holds all that run needs
 fi

@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import threading
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import botocore.session
@@ -34,7 +34,7 @@ class Node:
 class Bound:
     """A property bound to the API: request path (dotted) or member name, and its node."""
 
-    api: str
+    api: str  # empty: a hook of the row places it
     node: Node
     required: bool = False
     default: Any = None  # sent when a structure leaves this member out
@@ -74,7 +74,16 @@ def operation_input(row: ResourceType, operation: str) -> StructureShape:
     return shape if shape is not None else StructureShape(operation, {"type": "structure", "members": {}})
 
 
+def own_node(name: str, spec: Input) -> Node:
+    """The node of an input with a `kind`, for which the API has no shape."""
+    limits = dict(zip(("min", "max"), spec.limits, strict=True)) if spec.limits else {}
+    return Node(shape=Shape(name, {"type": spec.kind, **limits}), form=spec.form)
+
+
 def _bind_input(row: ResourceType, name: str, spec: Input) -> Bound:
+    if spec.kind is not None:
+        late = any(step.on_create and name in step.properties for step in row.steps)
+        return Bound(api="", node=own_node(name, spec), required=spec.required, creates=not late)
     for position, (shape, path) in enumerate(_candidates(row, name, spec)):
         found = _descend(shape, path.split(".")) if path else _find(shape, name)
         if found is not None:
@@ -102,9 +111,12 @@ def _descend(shape: Shape, path: list[str]) -> tuple[str, Shape] | None:
     """The shape at a dotted path of API members."""
     for part in path:
         members: Mapping[str, Shape] = getattr(shape, "members", {})
-        if part not in members:
+        if isinstance(shape, MapShape):
+            shape = shape.value
+        elif part in members:
+            shape = members[part]
+        else:
             return None
-        shape = members[part]
     return path[-1], shape
 
 
@@ -123,13 +135,18 @@ def _node(row: ResourceType, shape: Shape, path: str, form: Form) -> Node:
 
 def _members(row: ResourceType, shape: StructureShape, path: str) -> dict[str, Bound]:
     renamed = {spec.api: name for name, spec in _nested(row, path).items() if spec.api}
-    found = {}
+    found: dict[str, Bound] = {}
     for api, member in shape.members.items():
         name = renamed.get(api, pulumi_name(api))
         here = f"{path}.{name}"
         if here in row.absent:
             continue
         special = row.nested.get(here, Member())
+        if special.form is Form.LIFTED:
+            assert isinstance(member, StructureShape), f"{row.token}: {here} is no structure in the API"
+            lifted = _members(row, member, path)
+            found |= {inner: replace(bound, api=f"{api}.{bound.api}") for inner, bound in lifted.items()}
+            continue
         found[name] = Bound(
             api=api,
             node=_node(row, member, here, special.form),

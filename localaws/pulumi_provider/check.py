@@ -2,56 +2,30 @@
 
 from __future__ import annotations
 
-import difflib
-import functools
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from botocore.model import Shape, StringShape
+from botocore.model import ListShape, MapShape, Shape, StructureShape
 
 from localaws.pulumi_provider import documents
-from localaws.pulumi_provider.bind import Bound, Node, bind
-from localaws.pulumi_provider.schema import Form, Properties, ResourceType
+from localaws.pulumi_provider.bind import Bound, Node, bind, operation_input, own_node
+from localaws.pulumi_provider.convert import pair_members
+from localaws.pulumi_provider.scalars import Failure, nearest, scalar, size, text
+from localaws.pulumi_provider.schema import Form, Properties, ResourceType, TagStyle
 from localaws.pulumi_provider.values import UNKNOWN, is_asset
 
-_JAVA_TO_PYTHON = {
-    r"\p{Alnum}": "a-zA-Z0-9",
-    r"\p{L}": r"\w",
-    r"\p{M}": r"\w",
-    r"\p{N}": r"\d",
-    r"\p{Print}": "[ -~]",
-    r"\p{Z}": r"\s",
-    r"\uD800\uDC00-\uDBFF\uDFFF": r"\U00010000-\U0010FFFF",  # surrogate pairs
-}
-SHOWN_CHOICES = 8  # of an enumeration that may have hundreds
+TEXT_KINDS = {Form.NUMBER_TEXT: "integer", Form.BOOLEAN_TEXT: "boolean"}
 
 
 class UnknownTokenError(Exception):
     """A resource type or function that this provider does not have."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Failure:
-    """One thing wrong with the inputs: property path and what to do about it."""
-
-    path: str
-    reason: str
-
-
 def check(row: ResourceType, properties: Properties) -> list[Failure]:
     """Everything wrong with inputs whose defaults and names are filled in."""
     return [*_names(row, properties), *_required(row, properties), *_values(row, properties)]
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """A hint with the closest known name, or with all names if none is close."""
-    choices = sorted(known)
-    close = difflib.get_close_matches(name, choices, n=1, cutoff=0.6)
-    shown = ", ".join(choices[:SHOWN_CHOICES]) + (", ..." if len(choices) > SHOWN_CHOICES else "")
-    return f"did you mean {close[0]!r}?" if close else f"known are {shown}"
 
 
 def _names(row: ResourceType, properties: Properties) -> Iterator[Failure]:
@@ -67,8 +41,15 @@ def _names(row: ResourceType, properties: Properties) -> Iterator[Failure]:
 
 
 def _required(row: ResourceType, properties: Properties) -> Iterator[Failure]:
-    for name, spec in row.inputs.items():
-        if spec.required and properties.get(name) is None:
+    """Inputs that pulumi-aws requires, and those that only the API's create operation does."""
+    required = {name for name, spec in row.inputs.items() if spec.required}
+    named = row.auto_name.property if row.auto_name else None  # generated; what hinders that is reported there
+    for api in operation_input(row, row.create).required_members:
+        senders = [name for name, bound in bind(row).items() if bound.api.partition(".")[0] == api and name != named]
+        if senders and not any(properties.get(name) is not None for name in senders):
+            required.add(senders[0])
+    for name in row.inputs:
+        if name in required and properties.get(name) is None:
             yield Failure(path=name, reason=f"{row.token} requires {name!r}; set it")
 
 
@@ -78,13 +59,48 @@ def _values(row: ResourceType, properties: Properties) -> Iterator[Failure]:
             yield from _value(row, bound.node, properties[name], name)
     for name, spec in row.inputs.items():
         value = properties.get(name)
+        if spec.local and spec.kind and value is not None:
+            yield from _value(row, own_node(name, spec), value, name)
         if spec.pattern and isinstance(value, str) and not re.fullmatch(spec.pattern, value):
             yield Failure(path=name, reason=f"{value!r} does not match {spec.pattern}")
-    tags = properties.get("tags")
-    if row.tags and isinstance(tags, Mapping):
-        for key, value in tags.items():
-            if not isinstance(value, str) and value is not UNKNOWN:
-                yield Failure(path=f"tags.{key}", reason=f"{value!r} is not a string; tag values are strings")
+    if row.tags and properties.get("tags") is not None:
+        yield from _tags(row, row.tags, properties["tags"])
+
+
+def _tags(row: ResourceType, style: TagStyle, tags: Any) -> Iterator[Failure]:
+    """Tags by the rules of the operation that adds them."""
+    if tags is UNKNOWN:
+        return
+    yield from (wrong := list(_expect(tags, dict, "a map of strings", "tags")))
+    if wrong:
+        return
+    shape = _tag_shape(row, style)
+    yield from size(shape, len(tags), "tags", "tags")
+    key_shape, value_shape = _pair_shapes(shape)
+    for key, value in tags.items():
+        yield from text(key_shape, key, f"tags.{key}")
+        if isinstance(value, str):
+            yield from text(value_shape, value, f"tags.{key}")
+        elif value is not UNKNOWN:
+            yield Failure(path=f"tags.{key}", reason=f"{value!r} is not a string; tag values are strings")
+
+
+def _tag_shape(row: ResourceType, style: TagStyle) -> Shape:
+    """The map, or list of pairs, that the service's tag operation takes."""
+    shape: Shape = operation_input(row, style.add)
+    for part in style.add_member.split("."):
+        assert isinstance(shape, StructureShape)
+        shape = shape.members[part]
+    return shape
+
+
+def _pair_shapes(shape: Shape) -> tuple[Shape, Shape]:
+    """The shapes of key and value, of a map or of a list of pairs."""
+    if isinstance(shape, MapShape):
+        return shape.key, shape.value
+    assert isinstance(shape, ListShape) and isinstance(shape.member, StructureShape)
+    key, value = pair_members(shape)
+    return shape.member.members[key], shape.member.members[value]
 
 
 def _value(row: ResourceType, node: Node, value: Any, path: str) -> Iterator[Failure]:
@@ -97,15 +113,17 @@ def _value(row: ResourceType, node: Node, value: Any, path: str) -> Iterator[Fai
     elif node.form is Form.ONE_OF_LIST and node.element:
         yield from _value(row, node.element, value, path)
     elif node.form is Form.PAIRS:
-        yield from _expect(value, dict, "a map of strings", path)
+        yield from _map(row, node.shape, value, path)
+    elif node.form in TEXT_KINDS:
+        yield from scalar(Shape(path, {"type": TEXT_KINDS[node.form]}), value, path)
     elif node.shape.type_name == "structure":
         yield from _structure(row, node, value, path)
-    elif node.shape.type_name == "map" and node.element:
-        yield from _map(row, node.element, node.shape, value, path)
+    elif node.shape.type_name == "map":
+        yield from _map(row, node.shape, value, path)
     elif node.shape.type_name == "list" and node.element:
         yield from _list(row, node.element, node.shape, value, path)
     else:
-        yield from _scalar(node.shape, value, path)
+        yield from scalar(node.shape, value, path)
 
 
 def _json(node: Node, value: Any, path: str) -> Iterator[Failure]:
@@ -114,7 +132,7 @@ def _json(node: Node, value: Any, path: str) -> Iterator[Failure]:
     elif problem := documents.problem(value):
         yield Failure(path=path, reason=problem)
     else:
-        yield from _scalar(node.shape, value, path)
+        yield from scalar(node.shape, value, path)
 
 
 def _list_of_one(row: ResourceType, node: Node, value: Any, path: str) -> Iterator[Failure]:
@@ -137,7 +155,7 @@ def _structure(row: ResourceType, node: Node, value: Any, path: str) -> Iterator
     for name, item in value.items():
         here = f"{path}.{name}"
         if name in node.members:
-            yield from _value(row, node.members[name].node, item, here) if item is not None else ()
+            yield from _value(row, node.members[name].node, item, here)
         elif f"{plain_path}.{name}" in row.refused:
             yield Failure(
                 path=here, reason=f"{row.token}: the embedded AWS does not support {name!r} here; leave it out"
@@ -155,20 +173,24 @@ def _missing_members(members: Mapping[str, Bound], value: Mapping[str, Any], pat
             yield Failure(path=f"{path}.{name}", reason=f"{path!r} requires {name!r}; set it")
 
 
-def _map(row: ResourceType, element: Node, shape: Shape, value: Any, path: str) -> Iterator[Failure]:
+def _map(row: ResourceType, shape: Shape, value: Any, path: str) -> Iterator[Failure]:
+    """A map, whether the API has one or a list of pairs."""
     yield from (wrong := list(_expect(value, dict, "a map", path)))
     if wrong:
         return
-    yield from _size(shape, len(value), "entries", path)
+    yield from size(shape, len(value), "entries", path)
+    key_shape, value_shape = _pair_shapes(shape)
     for key, item in value.items():
-        yield from _value(row, element, item, f'{path}["{key}"]')
+        here = f'{path}["{key}"]'
+        yield from text(key_shape, key, here)
+        yield from _value(row, Node(shape=value_shape), item, here)
 
 
 def _list(row: ResourceType, element: Node, shape: Shape, value: Any, path: str) -> Iterator[Failure]:
     yield from (wrong := list(_expect(value, list, "a list", path)))
     if wrong:
         return
-    yield from _size(shape, len(value), "items", path)
+    yield from size(shape, len(value), "items", path)
     for index, item in enumerate(value):
         yield from _value(row, element, item, f"{path}[{index}]")
 
@@ -176,58 +198,3 @@ def _list(row: ResourceType, element: Node, shape: Shape, value: Any, path: str)
 def _expect(value: Any, kind: type, description: str, path: str) -> Iterator[Failure]:
     if not isinstance(value, kind) or is_asset(value):
         yield Failure(path=path, reason=f"expected {description}, got {value!r}")
-
-
-def _scalar(shape: Shape, value: Any, path: str) -> Iterator[Failure]:
-    kind = shape.type_name
-    if isinstance(value, dict | list):
-        yield Failure(path=path, reason=f"expected one {kind}, got {value!r}")
-    elif kind in ("integer", "long", "float", "double"):
-        yield from _number(shape, kind, value, path)
-    elif kind == "boolean":
-        if not isinstance(value, bool) and value not in ("true", "false"):
-            yield Failure(path=path, reason=f"expected true or false, got {value!r}")
-    elif kind == "string":
-        yield from _text(shape, value if isinstance(value, str) else str(value), path)
-
-
-def _number(shape: Shape, kind: str, value: Any, path: str) -> Iterator[Failure]:
-    try:
-        number = float(value)
-    except ValueError:
-        number = float("nan")
-    if isinstance(value, bool) or number != number or (kind in ("integer", "long") and not number.is_integer()):
-        yield Failure(path=path, reason=f"expected a number ({kind}), got {value!r}")
-        return
-    low, high = shape.metadata.get("min"), shape.metadata.get("max")
-    if (low is not None and number < low) or (high is not None and number > high):
-        yield Failure(path=path, reason=f"{value} is out of range; allowed: {_range(low, high)}")
-
-
-def _text(shape: Shape, value: str, path: str) -> Iterator[Failure]:
-    choices = shape.enum if isinstance(shape, StringShape) else []
-    if choices and value not in choices:
-        yield Failure(path=path, reason=f"{value!r} is not allowed; {nearest(value, choices)}")
-        return
-    yield from _size(shape, len(value), "characters", path)
-    pattern = shape.metadata.get("pattern")
-    if pattern and not _compiled(pattern).fullmatch(value):
-        yield Failure(path=path, reason=f"{value!r} does not match the API's pattern {pattern}")
-
-
-def _size(shape: Shape, size: int, unit: str, path: str) -> Iterator[Failure]:
-    low, high = shape.metadata.get("min"), shape.metadata.get("max")
-    if (low is not None and size < low) or (high is not None and size > high):
-        yield Failure(path=path, reason=f"has {size} {unit}; allowed: {_range(low, high)}")
-
-
-def _range(low: float | None, high: float | None) -> str:
-    return f"{'any' if low is None else low} to {'any' if high is None else high}"
-
-
-@functools.cache
-def _compiled(pattern: str) -> re.Pattern[str]:
-    """An API pattern, which is in Java's dialect: its Unicode classes are widened to what Python has."""
-    for java, python in _JAVA_TO_PYTHON.items():
-        pattern = pattern.replace(java, python)
-    return re.compile(pattern, re.DOTALL)

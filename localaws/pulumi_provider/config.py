@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from localaws.pulumi_provider.aws import NotLoopbackError, require_loopback
-from localaws.pulumi_provider.check import Failure, nearest
+from localaws.pulumi_provider.scalars import Failure, nearest
 from localaws.pulumi_provider.values import UNKNOWN
 
 HONOURED: Final = (

@@ -7,7 +7,7 @@ a change. A change below a replacing input makes a new resource, unless the row 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -43,7 +43,7 @@ def changes(row: ResourceType, old: Properties, new: Properties) -> list[Change]
     found: list[Change] = []
     for name in row.names():
         spec = row.inputs.get(name, Input(replaces=name == "region"))
-        pairs = _compare(name, old.get(name), new.get(name), spec.form is Form.JSON)
+        pairs = _compare(name, old.get(name), new.get(name), SAME.get(spec.form, equal))
         found += [
             Change(path=path, kind=kind, replaces=spec.replaces and not _updatable(spec, path), property=name)
             for path, kind in pairs
@@ -75,7 +75,15 @@ def _updatable(spec: Input, path: str) -> bool:
     return inner in spec.updatable
 
 
-def _compare(path: str, old: Any, new: Any, json: bool = False) -> Iterator[tuple[str, Kind]]:
+SAME: Mapping[Form, Callable[[Any, Any], bool]] = {
+    Form.JSON: documents.same,
+    Form.KEY: documents.same_key,
+    Form.URL: documents.same_address,
+}
+"""How values of these forms are compared; all others by `equal`."""
+
+
+def _compare(path: str, old: Any, new: Any, same: Callable[[Any, Any], bool] = equal) -> Iterator[tuple[str, Kind]]:
     if old is None or new is None:
         if old is not new:
             yield path, Kind.ADD if old is None else Kind.DELETE
@@ -90,7 +98,7 @@ def _compare(path: str, old: Any, new: Any, json: bool = False) -> Iterator[tupl
             before = old[index] if index < len(old) else None
             after = new[index] if index < len(new) else None
             yield from _compare(f"{path}[{index}]", before, after)
-    elif not (documents.same(old, new) if json else equal(old, new)):
+    elif not same(old, new):
         yield path, Kind.UPDATE
 
 

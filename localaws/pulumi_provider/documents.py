@@ -37,6 +37,16 @@ def same(one: Any, other: Any) -> bool:
         return False
 
 
+def same_key(one: Any, other: Any) -> bool:
+    """Whether two names of a KMS key, each an id or an ARN, mean the same key."""
+    return bool(str(one).rpartition(":key/")[2] == str(other).rpartition(":key/")[2])
+
+
+def same_address(one: Any, other: Any) -> bool:
+    """Whether two addresses are the same; IAM leaves out the https:// of the ones that it stores."""
+    return str(one).removeprefix("https://") == str(other).removeprefix("https://")
+
+
 def _parse(document: Any) -> Any:
     return json.loads(document) if isinstance(document, str) else document
 

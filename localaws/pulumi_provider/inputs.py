@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from localaws.pulumi_provider import documents, naming, tags
-from localaws.pulumi_provider.check import Failure
 from localaws.pulumi_provider.diff import DEFAULTS
+from localaws.pulumi_provider.scalars import Failure
 from localaws.pulumi_provider.schema import Form, Properties, ResourceType
 from localaws.pulumi_provider.values import UNKNOWN, has_unknown
 

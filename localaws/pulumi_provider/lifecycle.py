@@ -8,7 +8,7 @@ from typing import Any
 
 import jmespath  # type: ignore[import-untyped]
 
-from localaws.pulumi_provider import convert, tags
+from localaws.pulumi_provider import convert, tags, waiters
 from localaws.pulumi_provider.aws import CallError, Context
 from localaws.pulumi_provider.bind import bind, operation_input
 from localaws.pulumi_provider.diff import DEFAULTS, changes
@@ -33,26 +33,30 @@ def create(context: Context, inputs: Properties) -> tuple[str, Properties]:
     tags.into_request(row, params, inputs.get("tags") or {})
     if row.hooks.prepare:
         row.hooks.prepare(context, inputs, params)
-    context.call(row.create, params)
+    answer = waiters.retry(context, row.lagging, lambda: context.call(row.create, params))
+    assigned = {name: jmespath.search(path, answer) for name, path in row.created.items()}
+    known = {**inputs, **assigned}
     if row.hooks.after_create:
-        row.hooks.after_create(context, inputs)
+        row.hooks.after_create(context, known)
     try:
-        return _complete_creation(context, inputs)
-    except CallError as error:
+        return _complete_creation(context, inputs, known)
+    except (CallError, waiters.WaitError) as error:
         done = _without_late(row, inputs)
-        partial_id = "/".join(str(inputs[name]) for name in row.key.values())
-        raise PartlyCreatedError(partial_id, _visible(done), done, str(error)) from error
+        partial_id = "/".join(str(known[name]) for name in row.key.values())
+        raise PartlyCreatedError(partial_id, {**_visible(done), **assigned}, done, str(error)) from error
 
 
-def _complete_creation(context: Context, inputs: Properties) -> tuple[str, Properties]:
+def _complete_creation(context: Context, inputs: Properties, known: Properties) -> tuple[str, Properties]:
     """What the create operation could not do itself, and the first look at the result."""
     row = context.row
+    if row.hooks.complete:
+        row.hooks.complete(context, known)
     for step in row.steps:
-        if step.on_create and any(inputs.get(name) is not None for name in step.properties):
-            _run_step(context, step, inputs)
+        if step.on_create and any(inputs.get(name) not in (None, row.inputs[name].initial) for name in step.properties):
+            _run_step(context, step, known)
     if row.tags and row.tags.create is None and inputs.get("tags"):
-        tags.change(context, _required_state(context, inputs), {}, inputs["tags"])
-    state = {**_required_state(context, inputs), **_visible(inputs)}
+        tags.change(context, _required_state(context, known), {}, inputs["tags"])
+    state = _as_written(row, _required_state(context, known), inputs)
     return row.id.format(**state), state
 
 
@@ -64,7 +68,7 @@ def read(context: Context, properties: Properties) -> Properties | None:
         found = jmespath.search(row.read.result.format(**properties), result)
         if found is None:
             return None
-        return _state(context, properties, found)
+        return _state(context, properties, {**found, **_looks(context, {**found, **properties})})
     except CallError as error:
         if error.matches(row.gone):
             return None
@@ -74,7 +78,7 @@ def read(context: Context, properties: Properties) -> Properties | None:
 def update(context: Context, old_inputs: Properties, old_state: Properties, new: Properties) -> Properties:
     """Applies the differences between the inputs in place. Returns the new state. Raises CallError."""
     row = context.row
-    both = {**old_state, **new}
+    now = {**{name: value for name, value in old_state.items() if name not in row.inputs}, **new}
     changed = {change.property for change in changes(row, old_inputs, new)}
     sent = {name for name in changed & row.inputs.keys() if not row.inputs[name].local or row.inputs[name].uploaded}
     if sent and row.upsert:
@@ -84,12 +88,12 @@ def update(context: Context, old_inputs: Properties, old_state: Properties, new:
         context.call(row.create, params)
     for step in row.steps:
         if sent.intersection(step.properties) and not row.upsert:
-            _run_step(context, step, new)
+            _run_step(context, step, now)
     if "tags" in changed:
-        tags.change(context, _required_state(context, both), old_inputs.get("tags") or {}, new.get("tags") or {})
+        tags.change(context, _required_state(context, now), old_inputs.get("tags") or {}, new.get("tags") or {})
     if changed and row.hooks.after_update:
-        row.hooks.after_update(context, both)
-    return {**_required_state(context, both), **_visible(new)}
+        row.hooks.after_update(context, now)
+    return _as_written(row, _required_state(context, now), new)
 
 
 def delete(context: Context, state: Properties) -> None:
@@ -99,7 +103,9 @@ def delete(context: Context, state: Properties) -> None:
         if row.hooks.before_delete:
             row.hooks.before_delete(context, state)
         if row.delete:
-            context.call(row.delete, _key(row, None, state))
+            key = _key(row, None, state)
+            operation = row.delete
+            waiters.retry(context, row.busy, lambda: context.call(operation, key))
         if row.hooks.after_delete:
             row.hooks.after_delete(context, state)
     except CallError as error:
@@ -130,11 +136,30 @@ def key_of(row: ResourceType, resource_id: str, properties: Properties) -> Prope
     return {**properties, **match.groupdict()}
 
 
+def _looks(context: Context, known: Mapping[str, Any]) -> dict[str, Any]:
+    """What the row's further read operations tell, by the member that the row gives them."""
+    found: dict[str, Any] = {}
+    for look in context.row.read.looks:
+        try:
+            found[look.into] = context.call(look.operation, look.request(known))
+        except CallError as error:
+            if not error.matches(look.none):
+                raise
+    return found
+
+
+def _as_written(row: ResourceType, state: Properties, inputs: Properties) -> Properties:
+    """The state with the program's own spelling of its inputs, except where the real provider shows AWS'."""
+    reported = {name for name, spec in row.inputs.items() if spec.reported and name in state}
+    return {**state, **{name: value for name, value in _visible(inputs).items() if name not in reported}}
+
+
 def _state(context: Context, properties: Properties, found: Mapping[str, Any]) -> Properties:
     row = context.row
     state: Properties = {name: properties[name] for name in row.key.values()}
     for name, bound in bind(row).items():
-        value = convert.from_api(bound.node, jmespath.search(row.inputs[name].read or bound.api, found))
+        path = row.inputs[name].read or bound.api
+        value = convert.from_api(bound.node, jmespath.search(path, found)) if path else None
         if value is not None:
             state[name] = value
     state |= {name: jmespath.search(path, found) for name, path in row.outputs.items()}
@@ -182,16 +207,19 @@ def _key(row: ResourceType, key: Mapping[str, str] | None, properties: Propertie
 def _run_step(context: Context, step: Step, properties: Properties) -> None:
     """Sends all properties of an update step; a removed one is sent as the row's `cleared`."""
     row = context.row
+    if step.act:
+        step.act(context, properties)
+        return
     key = _key(row, step.key, properties)
     if step.remove and all(properties.get(name) is None for name in step.properties):
         context.call(step.remove, key)
         return
-    params: dict[str, Any] = dict(key)
+    params: dict[str, Any] = {**key, **step.constants}
     for name in step.properties:
         bound = bind(row)[name]
         value = properties.get(name)
         path = step.params.get(name, bound.api)
-        if value is not None:
+        if convert.is_set(bound.node, value):
             convert.put(params, path, convert.to_api(bound.node, value))
         elif row.inputs[name].cleared is not None:
             convert.put(params, path, row.inputs[name].cleared)

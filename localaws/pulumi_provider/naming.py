@@ -23,6 +23,7 @@ def generate(rule: AutoName, logical_name: str, properties: Properties, seed: by
     if prefix is not None:
         result = f"{prefix}{_digits(seed, logical_name, PREFIX_DIGITS)}"
     else:
+        name = name if name.startswith(rule.start) else f"{rule.start}{name}"
         result = f"{name}-{_digits(seed, logical_name, RANDOM_DIGITS)}" if rule.random else name
     if len(result) > rule.limit:
         raise ValueError(

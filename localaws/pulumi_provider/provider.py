@@ -11,10 +11,11 @@ from typing import Any
 
 from localaws.pulumi_provider import config, invokes, lifecycle
 from localaws.pulumi_provider.aws import Aws, CallError, Context, call
-from localaws.pulumi_provider.check import Failure, UnknownTokenError, check, nearest
+from localaws.pulumi_provider.check import UnknownTokenError, check
 from localaws.pulumi_provider.diff import DEFAULTS, Change, changes, delete_before_replace
 from localaws.pulumi_provider.inputs import complete
 from localaws.pulumi_provider.refresh import imported_inputs, refreshed_inputs
+from localaws.pulumi_provider.scalars import Failure, nearest
 from localaws.pulumi_provider.schema import Properties, ResourceType
 from localaws.pulumi_provider.table import TABLE
 

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from localaws.pulumi_provider import documents
 from localaws.pulumi_provider.bind import Node, bind
-from localaws.pulumi_provider.diff import equal
+from localaws.pulumi_provider.diff import SAME, equal
 from localaws.pulumi_provider.schema import Form, Properties, ResourceType
 
 
@@ -38,8 +37,8 @@ def _project(node: Node, old: Any, actual: Any) -> Any:
     """`actual`, cut down to the members that `old` has."""
     if actual is None:
         return old if old in (False, 0, "", [], {}) else None  # AWS leaves out what is off or empty
-    if node.form is Form.JSON:
-        return old if documents.same(old, actual) else actual
+    if node.form in SAME:
+        return old if SAME[node.form](old, actual) else actual
     if equal(old, actual):
         return old
     if isinstance(old, dict) and isinstance(actual, dict) and node.members:

@@ -18,6 +18,11 @@ Properties = dict[str, Any]
 """Pulumi properties by camelCase name; values are plain Python, UNKNOWN, or an asset's dictionary."""
 
 
+Prepare = Callable[["Context", Properties, dict[str, Any]], None]
+AfterRead = Callable[["Context", Properties, Mapping[str, Any]], None]
+Act = Callable[["Context", Properties], None]
+
+
 class Form(Enum):
     """How a property's value differs in form from the API's."""
 
@@ -25,7 +30,12 @@ class Form(Enum):
     LIST_OF_ONE = "Pulumi has a list of at most one, the API one structure"
     ONE_OF_LIST = "Pulumi has one object, the API a list"
     JSON = "a JSON document, sent as text and compared by meaning"
-    PAIRS = "Pulumi has a map, the API a list of Key and Value"
+    PAIRS = "Pulumi has a map, the API a list of structures of a key and a value"
+    LIFTED = "a structure of the API whose members Pulumi has one level higher"
+    NUMBER_TEXT = "a whole number, which the API has as text"
+    BOOLEAN_TEXT = "true or false, which the API has as text"
+    KEY = "a KMS key by id or ARN, compared by the id"
+    URL = "an address, compared without its https://"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,8 +56,12 @@ class Input(Member):
     replaces: bool = False
     updatable: tuple[str, ...] = ()  # members that update in place although the property replaces
     local: bool = False  # kept in the state, no member of a request
+    kind: str | None = None  # scalar type of an input that no operation takes as it is: code of the row sends it
+    initial: Any = None  # what a new resource has anyway: not set again right after creation
+    reported: bool = False  # the state has AWS' form of it, not the program's
     uploaded: bool = False  # a local input that a hook sends: its change runs the create operation again
     pattern: str | None = None  # a rule that the API model does not carry
+    limits: tuple[int, int] | None = None  # smallest and largest value of an input with a `kind`
     cleared: Any = None  # what an update sends once the property is gone; None: nothing
 
 
@@ -60,6 +74,17 @@ class AutoName:
     limit: int  # characters
     lower: bool = False
     random: bool = True  # False: the logical name itself
+    start: str = ""  # what AWS wants every such name to begin with
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """One more read operation; its answer becomes a member of the read result."""
+
+    operation: str
+    into: str
+    request: Callable[[Mapping[str, Any]], dict[str, Any]]  # from the first answer's members and the known properties
+    none: tuple[str, ...] = ()  # errors that mean "not set"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +94,7 @@ class Read:
     operation: str
     result: str = "@"
     key: Mapping[str, str] | None = None  # request member -> property, where the row's key does not fit
+    looks: tuple[Look, ...] = ()  # for what the operation does not tell
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +106,8 @@ class Step:
     params: Mapping[str, str] = field(default_factory=dict)  # property -> request path, where create's differs
     remove: str | None = None  # operation to call instead once none of the properties is set
     on_create: bool = False  # the create operation cannot set these properties, so run after it too
+    constants: Mapping[str, Any] = field(default_factory=dict)  # request members that are always the same
+    act: Act | None = None  # code that sends the properties instead
     key: Mapping[str, str] | None = None  # request member -> property, where the row's key does not fit
 
 
@@ -93,16 +121,13 @@ class TagStyle:
     add_member: str = "Tags"
     remove: str | None
     remove_member: str | None = "TagKeys"  # None: `remove` takes away the whole set
+    remove_pairs: bool = False  # `remove` takes structures with a key, not keys
     whole: bool = False  # `add` replaces the whole set
     pairs: tuple[str, str] | None = ("Key", "Value")  # None: a plain map
+    resource_type: str | None = None  # EC2's name of the type: its create operations take tags by type
     list: str | None = None  # operation; None: the tags are part of the read result
     result: str = "Tags"  # JMESPath
     none: tuple[str, ...] = ()  # error codes of `list` that mean "no tags"
-
-
-Prepare = Callable[["Context", Properties, dict[str, Any]], None]
-AfterRead = Callable[["Context", Properties, Mapping[str, Any]], None]
-Act = Callable[["Context", Properties], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,7 +135,8 @@ class Hooks:
     """Code of a row, for what a table cannot say."""
 
     prepare: Prepare | None = None  # (context, properties, request): complete a create request
-    after_create: Act | None = None
+    after_create: Act | None = None  # a failure leaves nothing in the state
+    complete: Act | None = None  # the same, but a failure leaves a partly created resource in the state
     after_update: Act | None = None
     after_read: AfterRead | None = None  # (context, state, read result): complete the state
     before_delete: Act | None = None
@@ -125,12 +151,13 @@ class ResourceType:
     service: str  # botocore's name
     create: str
     read: Read
-    delete: str | None  # None: there is nothing to delete in AWS
+    delete: str | None  # None: there is nothing to delete in AWS, or a hook does it
     key: Mapping[str, str]  # request member -> property, for read and delete
     id: str  # format string over the properties
     import_id: str  # regular expression whose groups are key properties
     inputs: Mapping[str, Input]
     nested: Mapping[str, Member] = field(default_factory=dict)  # by dotted path without list positions
+    created: Mapping[str, str] = field(default_factory=dict)  # key property: JMESPath into create's answer
     outputs: Mapping[str, str] = field(default_factory=dict)  # JMESPath into the read result
     derived: Mapping[str, str] = field(default_factory=dict)  # format strings over properties and outputs
     volatile: tuple[str, ...] = ()  # outputs that an update in place changes
@@ -140,6 +167,8 @@ class ResourceType:
     auto_name: AutoName | None = None
     tags: TagStyle | None = None
     gone: tuple[str, ...]  # error codes, or "Code:part of the message", that mean "does not exist"
+    lagging: tuple[str, ...] = ()  # errors of the create operation that mean "what it names is not everywhere yet"
+    busy: tuple[str, ...] = ()  # errors of the delete operation that mean "something that is leaving still uses it"
     regional: bool = True
     hooks: Hooks = Hooks()
     refused: tuple[str, ...] = ()  # dotted paths that pulumi-aws has and this provider does not

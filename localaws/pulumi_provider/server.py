@@ -22,10 +22,11 @@ from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc, st
 
 from localaws.pulumi_provider import config
 from localaws.pulumi_provider.aws import CallError, NotLoopbackError
-from localaws.pulumi_provider.check import Failure, UnknownTokenError
+from localaws.pulumi_provider.check import UnknownTokenError
 from localaws.pulumi_provider.diff import Change, Kind
 from localaws.pulumi_provider.lifecycle import PartlyCreatedError
 from localaws.pulumi_provider.provider import Provider
+from localaws.pulumi_provider.scalars import Failure
 from localaws.pulumi_provider.values import from_struct, to_struct
 from localaws.pulumi_provider.waiters import WaitError
 

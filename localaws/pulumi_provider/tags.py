@@ -31,14 +31,15 @@ def change(context: Context, properties: Properties, old: Mapping[str, str], new
     style = context.row.tags
     if style is None or dict(old) == dict(new):
         return
-    key = {member: properties[name] for member, name in style.key.items()}
+    key = _key(context.row, style.key, properties)
     removed = [name for name in old if name not in new]
     if style.remove and (removed if style.remove_member else not new):
-        context.call(style.remove, key | ({style.remove_member: removed} if style.remove_member else {}))
+        names = [{"Key": name} for name in removed] if style.remove_pairs else removed
+        context.call(style.remove, key | ({style.remove_member: names} if style.remove_member else {}))
     added = new if style.whole else {name: value for name, value in new.items() if old.get(name) != value}
     if added or (style.whole and not style.remove):
         params: dict[str, Any] = dict(key)
-        put(params, style.add_member, _encode(style, added))
+        put(params, style.add_member, _pairs(style, added))
         context.call(style.add, params)
 
 
@@ -48,7 +49,7 @@ def read(context: Context, properties: Properties, result: Mapping[str, Any]) ->
     if style is None:
         return {}
     if style.list:
-        key = {member: properties[name] for member, name in style.key.items()}
+        key = _key(context.row, style.key, properties)
         result = _listed(context, style, key)
     found = jmespath.search(style.result, result) or {}
     if style.pairs:
@@ -66,7 +67,18 @@ def _listed(context: Context, style: TagStyle, key: Mapping[str, Any]) -> dict[s
         raise
 
 
+def _key(row: ResourceType, key: Mapping[str, str], properties: Properties) -> dict[str, Any]:
+    return {member: [properties[name]] if member in row.list_keys else properties[name] for member, name in key.items()}
+
+
 def _encode(style: TagStyle, tags: Mapping[str, str]) -> Any:
+    """Tags as a create operation takes them."""
+    if style.resource_type:
+        return [{"ResourceType": style.resource_type, "Tags": _pairs(style, tags)}]
+    return _pairs(style, tags)
+
+
+def _pairs(style: TagStyle, tags: Mapping[str, str]) -> Any:
     if style.pairs is None:
         return dict(tags)
     return [{style.pairs[0]: name, style.pairs[1]: value} for name, value in tags.items()]

@@ -6,11 +6,14 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from localaws.pulumi_provider.aws import Context
+from localaws.pulumi_provider.aws import CallError, Context
 
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 1.0
 PAUSE_GROWTH = 1.5
+# The real provider waits minutes for IAM and others to spread news. An embedded AWS has one copy of everything: what is
+# not there after this time is not on its way, only a parallel step of the same program may still make it.
+LAG_LIMIT_SECONDS = 5.0
 
 T = TypeVar("T")
 
@@ -31,3 +34,16 @@ def until(context: Context, what: str, limit_seconds: float, look: Callable[[], 
             raise WaitError(f"waiting for {what} was cancelled")
         pause = min(pause * PAUSE_GROWTH, LONGEST_PAUSE_SECONDS)
     return found
+
+
+def retry(context: Context, passing: tuple[str, ...], act: Callable[[], T]) -> T:
+    """Does `act` again while it fails with one of the passing errors. Raises the last such error at the limit."""
+    deadline = time.monotonic() + LAG_LIMIT_SECONDS
+    pause = FIRST_PAUSE_SECONDS
+    while True:
+        try:
+            return act()
+        except CallError as error:
+            if not error.matches(passing) or time.monotonic() + pause > deadline or context.cancelled.wait(pause):
+                raise
+        pause = min(pause * PAUSE_GROWTH, LONGEST_PAUSE_SECONDS)

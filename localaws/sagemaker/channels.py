@@ -19,6 +19,9 @@ def mode(job: Mapping[str, Any], channel: Mapping[str, Any]) -> str:
 
 def check(job: Mapping[str, Any], region: str) -> None:
     """Refuse a job whose data does not exist or comes in a way that is not emulated."""
+    names = [channel["ChannelName"] for channel in job.get("InputDataConfig", [])]
+    if len(set(names)) < len(names):
+        raise validation(f"Channel names must be unique within a training job; given: {', '.join(names)}.")
     for channel in job.get("InputDataConfig", []):
         name, source = channel["ChannelName"], channel["DataSource"].get("S3DataSource")
         if mode(job, channel) not in EMULATED_MODES:
@@ -28,17 +31,21 @@ def check(job: Mapping[str, Any], region: str) -> None:
         if source is None or source["S3DataType"] not in EMULATED_TYPES:
             kind = source["S3DataType"] if source else "FileSystemDataSource"
             raise validation(f"Channel {name}: {kind} is not emulated; use S3 with {', '.join(EMULATED_TYPES)}.")
-        if not _address_exists(source):
-            raise validation(_missing(source["S3Uri"], region, job["RoleArn"]))
+        if mode(job, channel) == "FastFile" and source["S3DataType"] != "S3Prefix":
+            raise validation(f"Channel {name}: FastFile supports S3DataType S3Prefix only, not {source['S3DataType']}.")
+        if not _address_exists(source, folder=mode(job, channel) == "FastFile"):
+            raise validation(missing(source["S3Uri"], region, job["RoleArn"]))
 
 
-def _address_exists(source: Mapping[str, Any]) -> bool:
+def _address_exists(source: Mapping[str, Any], *, folder: bool) -> bool:
+    """A FastFile channel mounts a whole folder: `data/tra` does not stand for `data/train.csv` there."""
+    uri = source["S3Uri"]
     if source["S3DataType"] == "ManifestFile":
-        return s3.exists(source["S3Uri"])
-    return bool(s3.keys(*s3.split(source["S3Uri"])))
+        return s3.exists(uri)
+    return bool(s3.keys(*s3.split(uri.rstrip("/") + "/" if folder else uri)))
 
 
-def _missing(uri: str, region: str, role: str) -> str:
+def missing(uri: str, region: str, role: str) -> str:
     bucket = s3.split(uri)[0]
     return (
         f'No S3 objects found under S3 URL "{uri}" given in input data source. Please ensure that the bucket exists '
@@ -47,13 +54,15 @@ def _missing(uri: str, region: str, role: str) -> str:
     )
 
 
-def objects(source: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+def objects(source: Mapping[str, Any], *, folder: bool = False) -> list[tuple[str, str, str]]:
     """(bucket, key, path below the channel) of every object of a source, in key order.
 
+    `folder` takes a prefix for a folder even without its last slash, as FastFile does.
     Raises ValueError for a manifest of the wrong form.
     """
     bucket, key = s3.split(source["S3Uri"])
     if source["S3DataType"] == "S3Prefix":
+        key = key.rstrip("/") + "/" if folder and key else key
         found = [name for name in s3.keys(bucket, key) if not name.endswith("/")]
         return [(bucket, name, _relative(name, key)) for name in found]
     first, *names = json.loads(s3.read(bucket, key))
@@ -75,7 +84,7 @@ def download(job: Mapping[str, Any], roots: Sequence[Path]) -> None:
     """Copy every channel to every host's folder, sharded or replicated. Raises FileNotFoundError, ValueError."""
     for channel in job.get("InputDataConfig", []):
         source = channel["DataSource"]["S3DataSource"]
-        found = objects(source)
+        found = objects(source, folder=mode(job, channel) == "FastFile")
         sharded = source.get("S3DataDistributionType") == "ShardedByS3Key"
         for number, root in enumerate(roots):
             folder = root / "input" / "data" / channel["ChannelName"]

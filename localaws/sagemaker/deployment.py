@@ -1,4 +1,4 @@
-"""One endpoint: its status, the fleet that takes its traffic, and the changes of fleet (blue/green)."""
+"""One endpoint: its status, the fleets that take its traffic, and the changes of fleet."""
 
 import sys
 import threading
@@ -7,30 +7,55 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from localaws.cloud import Cloud
-from localaws.sagemaker.fleet import Fleet
+from localaws.iam.platform import Actor
+from localaws.sagemaker import summary
+from localaws.sagemaker.asynchronous import Queue
+from localaws.sagemaker.capture import Capture
+from localaws.sagemaker.fleet import INTERNAL, Fleet
+from localaws.sagemaker.guardrails import Plan
 from localaws.sagemaker.instance import InstanceError
+from localaws.sagemaker.rollout import AbandonedError, RollBackError, RollBackFailedError, Rollout
+from localaws.sagemaker.traffic import Traffic, only
 
-MakeFleet = Callable[[], Fleet]
-INTERNAL = "InternalServerError: We encountered an internal error. Please try again."
+MIXED = "The rolling deployment and its rollback failed; the endpoint serves with a mix of both configurations. {error}"
 
 
 class Deployment:
-    """`record` holds the plain fields of DescribeEndpoint; `fleet` is what serves now, or None."""
+    """`record` holds the plain fields of DescribeEndpoint; `fleet` is what is deployed, or None; `traffic` routes."""
 
-    def __init__(self, cloud: Cloud, record: dict[str, Any]) -> None:
-        self._cloud = cloud
+    def __init__(self, cloud: Cloud, region: str, record: dict[str, Any]) -> None:
+        self.cloud = cloud
+        self.region = region
         self.record = record
         self.fleet: Fleet | None = None
+        self.traffic = Traffic()
+        self.queue: Queue | None = None
+        self.capture: Capture | None = None
+        self.abandoned = cloud.clock.event()
+        self.counts_before: dict[str, int] = {}
+        self._pending: tuple[Fleet, float] | None = None  # with the time of its begin
+        self._stage: tuple[str, float] = ("Creating", 0.0)
         self._coming: Fleet | None = None
-        self._abandoned = False
         self._thread: threading.Thread | None = None
 
     def describe(self) -> dict[str, Any]:
-        fleet = self.fleet
-        return {**self.record, **({"ProductionVariants": _variants(fleet)} if fleet else {})}
+        fleet, pending = self.fleet, self._pending
+        shown = dict(self.record)
+        if fleet:
+            shown |= summary.variants(fleet) | summary.options(fleet)
+        if pending:
+            shown["PendingDeploymentSummary"] = summary.pending(*pending, self._stage)
+        return shown
 
     def _set(self, status: str, **fields: Any) -> None:
-        self.record |= {**fields, "EndpointStatus": status, "LastModifiedTime": self._cloud.clock.now()}
+        self.record |= {**fields, "EndpointStatus": status, "LastModifiedTime": self.cloud.clock.now()}
+
+    def stage(self, name: str) -> None:
+        """The new fleet's VariantStatus."""
+        self._stage = (name, self.cloud.clock.now())
+
+    def rolling_back(self) -> None:
+        self._set("RollingBack")
 
     def _in_thread(self, status: str, work: Callable[[], None], fallback: str) -> None:
         """Set the status now, do the work behind; a failure leads to `fallback` with the FailureReason."""
@@ -41,45 +66,73 @@ class Deployment:
     def _guarded(self, work: Callable[[], None], fallback: str) -> None:
         try:
             work()
-        except InstanceError as error:
+        except AbandonedError:
+            return
+        except (InstanceError, RollBackError) as error:
+            self._pending = None
             self._set(fallback, FailureReason=str(error))
+        except RollBackFailedError as error:
+            self._pending = None
+            self._set("UpdateRollbackFailed", FailureReason=MIXED.format(error=error))
         except Exception:
             traceback.print_exc(file=sys.stderr)
+            self._pending = None
             self._set(fallback, FailureReason=INTERNAL)
+
+    def _await(self, fleet: Fleet) -> None:
+        self.stage("Creating")
+        self._pending = (fleet, self.cloud.clock.now())
+
+    def _adopt(self, fleet: Fleet) -> None:
+        """This fleet is the endpoint now: its traffic, its queue, its capture. What else had traffic goes."""
+        left = [other for other in self.traffic.fleets if other is not fleet]
+        self.fleet, self.traffic, self._pending = fleet, only(fleet), None
+        for other in left:
+            other.drain()
+        self.record["EndpointConfigName"] = fleet.config["EndpointConfigName"]
+        self.record.pop("FailureReason", None)
+        self.queue = (self.queue or Queue(self)) if fleet.asynchronous else None
+        actor = Actor(cloud=self.cloud, role=fleet.role, region=self.region)
+        self.capture = Capture.of(actor, self.record["EndpointName"], fleet.config)
+        if self.queue is not None:
+            self.queue.kick()
 
     def create(self, fleet: Fleet) -> None:
         """Creating -> InService, or Failed."""
 
         def work() -> None:
-            self._launch(fleet)
-            self.fleet = fleet
+            self.launch(fleet)
+            self._adopt(fleet)
             self._set("InService")
 
+        self._await(fleet)
         self._in_thread("Creating", work, "Failed")
 
-    def update(self, fleet: Fleet) -> None:
-        """Updating -> InService. The new fleet is healthy before traffic moves; then the old one drains.
-
-        If the new fleet fails, the old one goes on, InService with a FailureReason.
-        """
+    def update(self, fleet: Fleet, plan: Plan, then: Callable[[], None]) -> None:
+        """Updating -> InService on the new fleet (after `then`), or on the old one with a FailureReason."""
+        old = self.fleet
+        assert old is not None  # the API updates only what serves
+        self.counts_before = dict(old.counts)
 
         def work() -> None:
-            self._launch(fleet)
-            old, self.fleet = self.fleet, fleet
-            self.record["EndpointConfigName"] = fleet.config["EndpointConfigName"]
-            self.record.pop("FailureReason", None)
-            assert old is not None  # the API updates only what serves
-            old.drain()
+            Rollout(self, old, fleet, plan).run()
+            self._adopt(fleet)
+            then()
             self._set("InService")
 
+        self._await(fleet)
         self._in_thread("Updating", work, "InService")
 
-    def _launch(self, fleet: Fleet) -> None:
+    def launch(self, fleet: Fleet, counts: Mapping[str, int] | None = None) -> None:
+        """Start the fleet, or bring it to other counts. Raises InstanceError."""
         self._coming = fleet
-        if self._abandoned:
-            raise InstanceError("The endpoint was abandoned.")
         try:
-            fleet.launch()
+            if self.abandoned.is_set():
+                raise AbandonedError
+            if counts is None:
+                fleet.launch()
+            else:
+                fleet.scale(counts)
         finally:
             self._coming = None
 
@@ -98,6 +151,8 @@ class Deployment:
                 raise
             self.record.pop("FailureReason", None)
             self._set("InService")
+            if self.queue is not None:
+                self.queue.kick()
 
         self._in_thread("Updating", work, "InService")
 
@@ -105,8 +160,8 @@ class Deployment:
         """Deleting -> gone."""
 
         def work() -> None:
-            fleet, self.fleet = self.fleet, None
-            if fleet is not None:
+            fleets, self.fleet, self.traffic = self.traffic.fleets, None, Traffic()
+            for fleet in fleets:
                 fleet.drain()
             forget()
 
@@ -114,23 +169,9 @@ class Deployment:
 
     def abandon(self) -> None:
         """Kill everything at once; returns when it is gone."""
-        self._abandoned = True
-        for fleet in (self._coming, self.fleet):
+        self.abandoned.set()
+        for fleet in (self._coming, self._pending and self._pending[0], self.fleet, *self.traffic.fleets):
             if fleet is not None:
                 fleet.kill()
         if self._thread is not None:
             self._thread.join()
-
-
-def _variants(fleet: Fleet) -> list[dict[str, Any]]:
-    return [
-        {
-            "VariantName": name,
-            "DeployedImages": [{"SpecifiedImage": fleet.images[name], "ResolvedImage": fleet.images[name]}],
-            "CurrentWeight": fleet.weights[name],
-            "DesiredWeight": fleet.weights[name],
-            "CurrentInstanceCount": fleet.live(name),
-            "DesiredInstanceCount": fleet.counts[name],
-        }
-        for name in fleet.counts
-    ]

@@ -1,21 +1,33 @@
-"""All instances that serve one endpoint configuration: start, route, scale, replace, drain."""
+"""All instances that serve one endpoint configuration: start, route, scale, replace, drain.
+
+A serverless variant has one process for each request that it serves at a time: `take` starts one where all are busy.
+"""
 
 import random
+import sys
 import threading
+import traceback
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from localaws.cloud import Cloud
+from localaws.errors import AwsError
 from localaws.sagemaker.instance import Instance, InstanceError, Server
 from localaws.sagemaker.models import containers
 
+INTERNAL = "InternalServerError: We encountered an internal error. Please try again."
 STARTUP_SECONDS = 480  # AWS's limit for the ping check, unless the variant says otherwise
 DRAIN_SECONDS = 60  # no invocation may take longer
 REPLACE_PAUSE_SECONDS = 10  # between two attempts to replace a server that keeps dying
+SERVERLESS_STARTUP_SECONDS = 180
+SERVERLESS_IDLE_SECONDS = 600  # AWS says only "idle"; a process without a request for so long is stopped
 
 
 class Fleet:
-    """`counts` and `weights` are the desired ones, by variant."""
+    """`counts` and `weights` are the desired ones, by variant; shadow variants are among them, but not in `production`.
+
+    `serverless` holds the ServerlessConfig of the variants that have one; their counts are the provisioned ones.
+    """
 
     def __init__(
         self,
@@ -35,28 +47,54 @@ class Fleet:
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
         self._closed = cloud.clock.event()
+        shadows = config.get("ShadowProductionVariants", [])
+        self.variants = {variant["VariantName"]: variant for variant in [*config["ProductionVariants"], *shadows]}
+        self.production = [variant["VariantName"] for variant in config["ProductionVariants"]]
+        self.shadows = [variant["VariantName"] for variant in shadows]
+        self.asynchronous = bool(config.get("AsyncInferenceConfig"))
+        self.serverless = {
+            name: dict(variant["ServerlessConfig"])
+            for name, variant in self.variants.items()
+            if "ServerlessConfig" in variant
+        }
         self._servers = {
-            variant["VariantName"]: Server(
+            name: Server(
                 region=region,
                 endpoint=endpoint,
-                variant=variant["VariantName"],
+                variant=name,
                 container=dict(containers(models[variant["ModelName"]])[0]),
                 role=models[variant["ModelName"]]["ExecutionRoleArn"],
-                startup_seconds=variant.get("ContainerStartupHealthCheckTimeoutInSeconds", STARTUP_SECONDS),
+                startup_seconds=variant.get(
+                    "ContainerStartupHealthCheckTimeoutInSeconds",
+                    SERVERLESS_STARTUP_SECONDS if name in self.serverless else STARTUP_SECONDS,
+                ),
             )
-            for variant in config["ProductionVariants"]
+            for name, variant in self.variants.items()
         }
+
+    @property
+    def role(self) -> str:
+        """The role with which the endpoint itself reads and writes: that of its first variant's model."""
+        return self._servers[self.production[0]].role
 
     @property
     def images(self) -> dict[str, str]:
         return {name: server.container["Image"] for name, server in self._servers.items()}
 
+    def instances(self, variant: str) -> list[Instance]:
+        """Those that are healthy."""
+        return [item for item in list(self._instances) if item.server.variant == variant and item.healthy]
+
     def live(self, variant: str) -> int:
-        return sum(item.server.variant == variant and item.healthy for item in self._instances)
+        return len(self.instances(variant))
 
     def launch(self) -> None:
-        """Start what the counts ask for and wait until all are healthy; else stop them. Raises InstanceError."""
-        missing = [name for name, count in self.counts.items() for _ in range(count - self.live(name))]
+        """Start what the counts ask for and wait until all are healthy; else stop them. Raises InstanceError.
+
+        One process of a serverless variant starts in any case: AWS tries the container before it says InService.
+        """
+        wanted = {name: count or int(name in self.serverless) for name, count in self.counts.items()}
+        missing = [name for name, count in wanted.items() for _ in range(count - self.live(name))]
         started = [self._add(name) for name in missing]
         errors: list[InstanceError] = []
         _in_parallel(lambda item: self._bring_up(item, errors), started)
@@ -85,6 +123,9 @@ class Fleet:
             item.wait_healthy()
         except InstanceError as error:
             errors.append(error)
+        except Exception:  # in a thread of its own nobody else would notice
+            traceback.print_exc(file=sys.stderr)
+            errors.append(InstanceError(INTERNAL))
 
     def _ended(self, item: Instance) -> None:
         """A server ended. If it was healthy and nobody asked it to end, another takes its place."""
@@ -112,12 +153,15 @@ class Fleet:
         """
         with self._lock:
             healthy = [item for item in self._instances if item.healthy and item not in avoid]
-            names = {item.server.variant for item in healthy}
-            if variant is None and len(names) > 1:
+            healthy = [item for item in healthy if not (item.outstanding and item.server.variant in self.serverless)]
+            names = {item.server.variant for item in healthy} & set(self.production)
+            if variant is None and len(names) == 1:
+                variant = next(iter(names))
+            if variant is None and names:
                 weights = {name: self.weights[name] for name in sorted(names)}
                 total = sum(weights.values())
                 variant = random.choices(list(weights), list(weights.values()))[0] if total else sorted(names)[0]
-            able = [item for item in healthy if variant is None or item.server.variant == variant]
+            able = [item for item in healthy if item.server.variant == variant]
             if not able:
                 return None
             chosen = min(able, key=lambda item: (item.outstanding, item.served))
@@ -125,10 +169,51 @@ class Fleet:
             chosen.served += 1
             return chosen
 
+    def take(self, variant: str | None = None, avoid: Iterable[Instance] = ()) -> Instance | None:
+        """`pick`, or for a serverless variant whose processes are all busy another one, started now.
+
+        Raises AwsError ThrottlingException above MaxConcurrency.
+        """
+        found = self.pick(variant, avoid)
+        names = [name for name in self.serverless if variant in (None, name)]
+        return found if found is not None or not names else self._grow(names[0])
+
+    def _grow(self, variant: str) -> Instance | None:
+        with self._lock:
+            if self._closed.is_set():
+                return None
+            busy = sum(item.server.variant == variant for item in self._instances)
+            if busy >= self.serverless[variant]["MaxConcurrency"]:
+                raise AwsError("ThrottlingException", "Rate exceeded")
+            item = Instance(cloud=self._cloud, server=self._servers[variant], outstanding=1, served=1)
+            self._instances.append(item)
+        errors: list[InstanceError] = []
+        self._bring_up(item, errors)
+        if not errors:
+            return item
+        self._remove(item)
+        self.release(item)
+        item.kill()
+        if self._closed.is_set():
+            return None
+        raise AwsError("ServiceUnavailable", str(errors[0]), status=503)
+
+    def reap(self) -> None:
+        """Stop processes of serverless variants that have been idle for long, down to what is provisioned."""
+        limit = self._cloud.clock.now() - SERVERLESS_IDLE_SECONDS
+        for name in self.serverless:
+            with self._lock:
+                own = [item for item in self._instances if item.server.variant == name and item.healthy]
+                idle = [item for item in own if not item.outstanding and item.used < limit]
+                idle = idle[: max(0, len(own) - self.counts[name])]
+            if idle:
+                threading.Thread(target=self._retire, args=(idle,), name=f"reap-{name}", daemon=True).start()
+
     def release(self, item: Instance) -> None:
         with self._changed:
+            item.used = self._cloud.clock.now()
             item.outstanding -= 1
-            if not item.outstanding and not item.healthy:
+            if not item.outstanding and (item.retiring or not item.healthy):
                 self._changed.notify_all()
 
     def scale(self, counts: Mapping[str, int]) -> None:
@@ -138,6 +223,8 @@ class Fleet:
         extra: list[Instance] = []
         with self._lock:
             for name, count in self.counts.items():
+                if name in self.serverless:
+                    continue
                 extra += [item for item in self._instances if item.server.variant == name][count:]
         self._retire(extra)
 

@@ -12,9 +12,11 @@ from io import BytesIO
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from localaws import containers, ecr, logs, roles, s3
+from localaws import containers, ecr, roles, s3
 from localaws.cloud import Cloud
+from localaws.iam.platform import AccessError, Actor
 from localaws.processes import Process
+from localaws.sagemaker import permissions
 from localaws.sagemaker.models import model_data
 
 LOG_GROUP = "/aws/sagemaker/Endpoints"
@@ -58,6 +60,7 @@ class Instance:
     served: int = 0
     healthy: bool = False
     retiring: bool = False
+    used: float = 0.0  # cloud time of the end of its last request
     process: Process | None = None
     folder: Path | None = None
     idle: deque[tuple[float, http.client.HTTPConnection]] = field(default_factory=deque)  # with the time of last use
@@ -68,6 +71,11 @@ class Instance:
         self.folder = self.cloud.folder("endpoints", server.region, server.endpoint)
         root = self.folder / "ml"
         (root / "model").mkdir(parents=True)
+        actor = Actor(cloud=self.cloud, role=server.role, region=server.region)
+        try:
+            permissions.bring_up(actor, server.container["Image"], model_data(server.container))
+        except AccessError as error:
+            raise InstanceError(f"AccessDenied: {error}") from error
         for address, archive in model_data(server.container):
             _fetch_model(address, archive, root / "model")
         image = ecr.resolve(self.cloud, server.container["Image"])
@@ -80,13 +88,13 @@ class Instance:
             root=root,
             region=server.region,
             env={
-                **roles.credentials(server.role, "SageMaker"),
+                **roles.credentials(self.cloud, server.role, "SageMaker"),
                 **server.container.get("Environment", {}),
                 "SAGEMAKER_BIND_TO_PORT": str(self.port),
             },
             readonly=["model"],
         )
-        append = logs.stream(self.cloud, server.region, f"{LOG_GROUP}/{server.endpoint}", f"{server.variant}/{self.id}")
+        append = actor.log_if_allowed(f"{LOG_GROUP}/{server.endpoint}", f"{server.variant}/{self.id}")
         try:
             self.process = containers.start(self.cloud, spec, append, lambda _: on_exit(self))
         except containers.StartError as error:

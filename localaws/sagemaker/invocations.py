@@ -1,47 +1,63 @@
 """The endpoint metrics of AWS/SageMaker, added up off CloudWatch and written once a minute or when somebody reads."""
 
+import math
 import threading
-from collections import defaultdict
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
+from localaws.alarms.series import Distribution, moment
 from localaws.clock import Clock
-from localaws.cloud import Cloud, Store
-from localaws.sagemaker import metrics
+from localaws.cloud import Cloud, Store, backend
 
 NAMESPACE = "AWS/SageMaker"
 PERIOD_SECONDS = 60
+DIGITS = 3  # significant ones of a latency; keeps a busy minute's distribution small
+
+
+@dataclass(frozen=True, kw_only=True)
+class Served:
+    """One answered request. `status` is the container's, 0 for none; times in seconds; `instances` of the variant."""
+
+    endpoint: str
+    variant: str
+    config: str
+    status: int
+    model_seconds: float
+    overhead_seconds: float
+    instances: int
+    asynchronous: bool = False
 
 
 @dataclass
 class _Sums:
-    count: int = 0
-    client_errors: int = 0
-    server_errors: int = 0
-    latency_sum: float = 0.0
-    latency_min: float = float("inf")
-    latency_max: float = 0.0
+    counts: Counter[str] = field(default_factory=Counter)
+    per_instance: Counter[float] = field(default_factory=Counter)
+    model_micros: Counter[float] = field(default_factory=Counter)
+    overhead_micros: Counter[float] = field(default_factory=Counter)
 
 
 class InvocationMetrics(Store):
-    """One region's sums by (endpoint, variant, minute) that are not in CloudWatch yet."""
+    """One region's sums by (endpoint, variant, config, minute) that are not in CloudWatch yet."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._sums: dict[tuple[str, str, int], _Sums] = defaultdict(_Sums)
+        self._sums: dict[tuple[str, str, str, int], _Sums] = defaultdict(_Sums)
 
-    def record(self, clock: Clock, region: str, endpoint: str, variant: str, seconds: float, status: int) -> None:
+    def record(self, clock: Clock, region: str, served: Served) -> None:
         minute = int(clock.now() // PERIOD_SECONDS) * PERIOD_SECONDS
-        micros = seconds * 1e6
+        key = (served.endpoint, served.variant, served.config, minute)
         with self._lock:
-            begun = (endpoint, variant, minute) not in self._sums
-            old = begun and any(key[2] < minute for key in self._sums)
-            sums = self._sums[endpoint, variant, minute]
-            sums.count += 1
-            sums.client_errors += 400 <= status < 500
-            sums.server_errors += status >= 500 or status == 0
-            sums.latency_sum += micros
-            sums.latency_min = min(sums.latency_min, micros)
-            sums.latency_max = max(sums.latency_max, micros)
+            old = key not in self._sums and any(known[3] < minute for known in self._sums)
+            sums = self._sums[key]
+            sums.counts["requests"] += 1
+            sums.counts["Invocation4XXErrors"] += 400 <= served.status < 500
+            sums.counts["Invocation5XXErrors"] += served.status >= 500
+            sums.counts["InvocationModelErrors"] += not 200 <= served.status < 300
+            sums.model_micros[_rounded(served.model_seconds * 1e6)] += 1
+            if not served.asynchronous:
+                sums.per_instance[1 / max(served.instances, 1)] += 1
+                sums.overhead_micros[_rounded(served.overhead_seconds * 1e6)] += 1
         if old:
             threading.Thread(target=self.flush, args=(region,), daemon=True).start()
 
@@ -49,29 +65,55 @@ class InvocationMetrics(Store):
         """Write all sums to CloudWatch; a minute written in parts adds up there."""
         with self._lock:
             taken, self._sums = self._sums, defaultdict(_Sums)
-        for (endpoint, variant, minute), sums in taken.items():
-            counts = {
-                "Invocations": sums.count,
-                "Invocation4XXErrors": sums.client_errors,
-                "Invocation5XXErrors": sums.server_errors,
-            }
-            data = [
-                {"MetricName": name, "Unit": "Count", "StatisticValues": _statistic(value, sums.count)}
-                for name, value in counts.items()
-            ]
-            latency = {
-                "Sum": sums.latency_sum,
-                "Minimum": sums.latency_min,
-                "Maximum": sums.latency_max,
-                "SampleCount": sums.count,
-            }
-            data.append({"MetricName": "ModelLatency", "Unit": "Microseconds", "StatisticValues": latency})
-            metrics.put(region, NAMESPACE, data, minute, {"EndpointName": endpoint, "VariantName": variant})
+        for (endpoint, variant, config, minute), sums in taken.items():
+            names = {"EndpointName": endpoint, "VariantName": variant}
+            for dimensions in (names, {**names, "EndpointConfigName": config}):
+                _write(region, dimensions, minute, sums)
 
 
-def _statistic(total: int, samples: int) -> dict[str, float]:
-    """Every invocation reports 0 or 1, so minimum and maximum follow from the sum."""
-    return {"Sum": total, "Minimum": int(total == samples), "Maximum": int(total > 0), "SampleCount": samples}
+def _rounded(micros: float) -> float:
+    if micros <= 0:
+        return 0.0
+    return round(micros, DIGITS - 1 - math.floor(math.log10(micros)))
+
+
+def _write(region: str, dimensions: Mapping[str, str], minute: int, sums: _Sums) -> None:
+    """Async endpoints publish no Invocations, InvocationsPerInstance or OverheadLatency."""
+    total = sums.counts["requests"]
+    for name in ("Invocation4XXErrors", "Invocation5XXErrors", "InvocationModelErrors"):
+        _put(region, name, "Count", {1.0: sums.counts[name], 0.0: total - sums.counts[name]}, dimensions, minute)
+    _put(region, "ModelLatency", "Microseconds", sums.model_micros, dimensions, minute)
+    if sums.per_instance:
+        _put(region, "Invocations", "Count", {1.0: total}, dimensions, minute)
+        _put(region, "InvocationsPerInstance", "None", sums.per_instance, dimensions, minute)
+        _put(region, "OverheadLatency", "Microseconds", sums.overhead_micros, dimensions, minute)
+
+
+def _put(
+    region: str, name: str, unit: str, values: Mapping[float, int], dimensions: Mapping[str, str], at: float
+) -> None:
+    put(region, NAMESPACE, name, unit, values, dimensions, at)
+
+
+def put(
+    region: str,
+    namespace: str,
+    name: str,
+    unit: str,
+    values: Mapping[float, int],
+    dimensions: Mapping[str, str],
+    at: float,
+) -> None:
+    """Append {value: how often} to CloudWatch's data, so that percentiles can be told."""
+    datum = Distribution(
+        {value: number for value, number in values.items() if number},
+        namespace=namespace,
+        name=name,
+        dimensions=[{"Name": key, "Value": value} for key, value in dimensions.items()],
+        timestamp=moment(at),
+        unit=unit,
+    )
+    backend("cloudwatch", region).metric_data.append(datum)
 
 
 def flush_all(cloud: Cloud) -> None:

@@ -6,6 +6,8 @@ from typing import Any
 from localaws import ecr, s3
 from localaws.cloud import Call, Handler
 from localaws.errors import validation
+from localaws.iam.platform import Actor
+from localaws.sagemaker import network, permissions, registry, variants
 from localaws.sagemaker.listing import listing
 from localaws.sagemaker.state import (
     check_repository,
@@ -17,10 +19,11 @@ from localaws.sagemaker.state import (
     store,
 )
 
-NOT_EMULATED = ("AsyncInferenceConfig", "DataCaptureConfig", "ExplainerConfig", "ShadowProductionVariants")
-
 
 def containers(model: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """What runs: the containers of the request, or those of the model packages that it names."""
+    if "ResolvedContainers" in model:
+        return list(model["ResolvedContainers"])
     primary = [model["PrimaryContainer"]] if "PrimaryContainer" in model else []
     return [*primary, *model.get("Containers", [])]
 
@@ -49,17 +52,23 @@ def create_model(call: Call) -> Mapping[str, Any]:
         refuse_duplicate(records.models, call, name, "model", "model")
         if not containers(request):
             raise validation("A model needs a PrimaryContainer or Containers.")
-        check_role(request.get("ExecutionRoleArn", ""))
-        for container in containers(request):
+        check_role(request.get("ExecutionRoleArn", ""), sagemaker_arn(call, "model", name))
+        actor = Actor(cloud=call.cloud, role=request["ExecutionRoleArn"], region=call.region)
+        permissions.check_network(actor, request)
+        resolved = registry.resolved(call, containers(request))
+        for container in resolved:
             if "Image" not in container:
-                raise validation("Every container needs an Image; model packages are not emulated.")
+                raise validation("Every container needs an Image or a ModelPackageName.")
             check_repository(container["Image"], request["ExecutionRoleArn"])
+            permissions.check_model(actor, container["Image"], model_data(container))
             if ecr.resolve(call.cloud, container["Image"]) is None:
                 raise validation(f"Requested image {container['Image']} not found.")
-        check_model_data(request)
+        check_model_data({"Containers": resolved})
+        network.check(request, call.region)
         record = {
             "EnableNetworkIsolation": False,
             **{key: value for key, value in request.items() if key != "Tags"},
+            "ResolvedContainers": resolved,
             "ModelArn": sagemaker_arn(call, "model", name),
             "CreationTime": call.cloud.clock.now(),
         }
@@ -88,16 +97,20 @@ def delete_model(call: Call) -> None:
 
 
 def create_endpoint_config(call: Call) -> Mapping[str, Any]:
-    """instance-based production variants; serverless, async, capture and shadows are refused"""
+    """instances, serverless, asynchronous, shadow, data capture; no inference components, no explainer"""
     request, records = call.request, store(call)
     name = request["EndpointConfigName"]
     with records.lock:
         refuse_duplicate(records.configs, call, name, "endpoint-config", "endpoint configuration")
-        _check_variants(call)
-        variants = [{"InitialVariantWeight": 1.0, **variant} for variant in request["ProductionVariants"]]
+        variants.check(call)
+        weighted = {
+            part: [{"InitialVariantWeight": 1.0, **variant} for variant in request[part]]
+            for part in ("ProductionVariants", "ShadowProductionVariants")
+            if part in request
+        }
         record = {
             **{key: value for key, value in request.items() if key != "Tags"},
-            "ProductionVariants": variants,
+            **weighted,
             "EndpointConfigArn": sagemaker_arn(call, "endpoint-config", name),
             "EnableNetworkIsolation": request.get("EnableNetworkIsolation", False),
             "CreationTime": call.cloud.clock.now(),
@@ -105,23 +118,6 @@ def create_endpoint_config(call: Call) -> Mapping[str, Any]:
         records.configs[name] = record
         keep_tags(call, record["EndpointConfigArn"])
     return record
-
-
-def _check_variants(call: Call) -> None:
-    for part in NOT_EMULATED:
-        given = call.request.get(part)
-        if given and (part != "DataCaptureConfig" or given.get("EnableCapture")):
-            raise validation(f"{part} is not emulated; leave it out.")
-    variants = call.request["ProductionVariants"]
-    names = [variant["VariantName"] for variant in variants]
-    if len(set(names)) < len(names):
-        raise validation(f"Variant names must be unique within an endpoint configuration; given: {', '.join(names)}.")
-    for variant in variants:
-        if "ServerlessConfig" in variant or "ModelName" not in variant:
-            raise validation(f"Variant {variant['VariantName']}: only instances with a ModelName are emulated.")
-        if "InstanceType" not in variant or "InitialInstanceCount" not in variant:
-            raise validation(f"Variant {variant['VariantName']} needs an InstanceType and an InitialInstanceCount.")
-        find(store(call).models, call, variant["ModelName"], "model", "model")
 
 
 def describe_endpoint_config(call: Call) -> Mapping[str, Any]:

@@ -5,23 +5,27 @@ if the connection was refused before anything was sent, so no prediction runs tw
 """
 
 import http.client
-import socket
+import random
+import threading
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from uuid import uuid4
 
 from localaws import wire
 from localaws.cloud import ACCOUNT, Cloud, arn
 from localaws.errors import AwsError
+from localaws.sagemaker import connections
+from localaws.sagemaker.deployment import Deployment
 from localaws.sagemaker.fleet import Fleet
-from localaws.sagemaker.instance import HOST, LOG_GROUP, Instance
-from localaws.sagemaker.invocations import InvocationMetrics
+from localaws.sagemaker.instance import LOG_GROUP, Instance
+from localaws.sagemaker.invocations import InvocationMetrics, Served
 from localaws.sagemaker.state import SageMaker
 from localaws.wire import Answer
 
 BODY_LIMIT_BYTES = 25 * 1024 * 1024
+SERVERLESS_LIMIT_BYTES = 4 * 1024 * 1024
 INVOKE_SECONDS = 60.0
-IDLE_SECONDS = 2.0  # machine time; servers close idle connections after a few seconds, and a race would lose a call
 FORWARDED = (
     "Content-Type",
     "Accept",
@@ -33,113 +37,153 @@ FORWARDED = (
     "X-Amzn-SageMaker-Session-Id",
     "X-Amzn-SageMaker-Enable-Explanations",
 )
+SERVED_BY = "x-localaws-served-by"
 RETURNED = ("content-type", "x-amzn-sagemaker-custom-attributes", "x-amzn-sagemaker-new-session-id")
-TIMED_OUT = (
-    "Your invocation timed out while waiting for a response from container primary. Review the latency metrics for "
-    "each container in Amazon CloudWatch, resolve the issue, and try again."
-)
-CLOSED = "The model container closed the connection before it had answered."
+
+
+def find(cloud: Cloud, region: str, endpoint: str) -> Deployment:
+    """The endpoint, if it can be invoked. Raises AwsError."""
+    deployment = cloud.store(region, SageMaker).endpoints.get(endpoint)
+    if deployment is None or deployment.fleet is None:
+        raise AwsError("ValidationError", f"Endpoint {endpoint} of account {ACCOUNT} not found.")
+    return deployment
 
 
 def invoke(cloud: Cloud, region: str, endpoint: str, headers: Mapping[str, str], body: bytes) -> Answer:
     """Answer POST /endpoints/<endpoint>/invocations. Raises AwsError."""
-    deployment = cloud.store(region, SageMaker).endpoints.get(endpoint)
-    fleet = deployment.fleet if deployment else None
-    if fleet is None:
-        raise AwsError("ValidationError", f"Endpoint {endpoint} of account {ACCOUNT} not found.")
-    variant = headers.get("X-Amzn-SageMaker-Target-Variant")
-    if variant is not None and variant not in fleet.counts:
+    deployment = find(cloud, region, endpoint)
+    fleet, variant = deployment.fleet, headers.get("X-Amzn-SageMaker-Target-Variant")
+    if deployment.queue is not None:
+        raise AwsError(
+            "ValidationError", f"Endpoint {endpoint} takes asynchronous requests only; use InvokeEndpointAsync."
+        )
+    if variant is not None and not deployment.traffic.has(variant):
         raise AwsError("ValidationError", f"Variant {variant} not found for Request.")
-    began = time.perf_counter()
-    instance, status, answer_headers, content = _send(cloud, fleet, variant, headers, body)
-    seconds = time.perf_counter() - began
-    served_by = instance.server.variant
-    cloud.store(region, InvocationMetrics).record(cloud.clock, region, endpoint, served_by, seconds, status)
-    if not http.client.OK <= status < http.client.MULTIPLE_CHOICES:
-        raise _model_error(region, endpoint, instance, status, content)
-    named = [(name, value) for name, value in answer_headers.items() if name.lower() in RETURNED]
+    if fleet is not None and fleet.serverless and len(body) > SERVERLESS_LIMIT_BYTES:
+        text = f"HTTP content length exceeded {SERVERLESS_LIMIT_BYTES} bytes."
+        raise AwsError("ValidationError", text, status=413)
+    answer, content = exchange(deployment, variant, headers, body)
+    named = [(name, value) for name, value in answer.items() if name.lower() in RETURNED]
     return (
         http.client.OK,
-        [*named, ("x-Amzn-Invoked-Production-Variant", served_by), ("x-amzn-RequestId", str(uuid4()))],
+        [*named, ("x-Amzn-Invoked-Production-Variant", answer[SERVED_BY]), ("x-amzn-RequestId", str(uuid4()))],
         content,
     )
 
 
-def _send(
-    cloud: Cloud, fleet: Fleet, variant: str | None, headers: Mapping[str, str], body: bytes
-) -> tuple[Instance, int, Mapping[str, str], bytes]:
-    refused: list[Instance] = []
+def exchange(
+    deployment: Deployment,
+    variant: str | None,
+    headers: Mapping[str, str],
+    body: bytes,
+    limit_seconds: float = INVOKE_SECONDS,
+) -> tuple[Mapping[str, str], bytes]:
+    """Send to an instance, meter, capture, copy to the shadow. The answer's headers gain SERVED_BY. Raises AwsError."""
+    began = time.perf_counter()
     forwarded = {name: headers[name] for name in FORWARDED if name in headers}
+    fleet, sent = _send(deployment, variant, forwarded, body, limit_seconds)
+    _meter(deployment, fleet, sent, time.perf_counter() - began)
+    served_by = sent.instance.server.variant
+    if fleet.shadows and variant is None:
+        _copy(deployment, fleet, served_by, forwarded, body)
+    if not http.client.OK <= sent.status < http.client.MULTIPLE_CHOICES:
+        raise _model_error(deployment.region, deployment.record["EndpointName"], sent)
+    capture = deployment.capture
+    if capture is not None:
+        answered = _type(sent.headers), sent.content
+        inference_id = headers.get("X-Amzn-SageMaker-Inference-Id", "")
+        capture.record(served_by, (_type(headers), body), answered, inference_id)
+    return {**sent.headers, SERVED_BY: served_by}, sent.content
+
+
+def _type(headers: Mapping[str, str]) -> str:
+    return next((value for name, value in headers.items() if name.lower() == "content-type"), "")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sent:
+    """What became of a request at its instance; status 0 stands for no answer."""
+
+    instance: Instance
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+    seconds: float
+
+
+def _send(
+    deployment: Deployment, variant: str | None, headers: Mapping[str, str], body: bytes, limit_seconds: float
+) -> tuple[Fleet, Sent]:
+    refused: list[Instance] = []
     while True:
-        instance = fleet.pick(variant, avoid=refused)
-        if instance is None:
-            raise AwsError("ServiceUnavailable", "No healthy instance can take the request; try again.", status=503)
+        fleet, instance = _take(deployment, variant, refused)
+        began = time.perf_counter()
         try:
-            return instance, *_exchange(cloud, instance, forwarded, body)
+            status, answered, content = connections.exchange(deployment.cloud, instance, headers, body, limit_seconds)
         except ConnectionRefusedError:
             refused.append(instance)
+            continue
         finally:
             fleet.release(instance)
+        seconds = time.perf_counter() - began
+        return fleet, Sent(instance=instance, status=status, headers=answered, content=content, seconds=seconds)
 
 
-def _exchange(
-    cloud: Cloud, instance: Instance, headers: Mapping[str, str], body: bytes
-) -> tuple[int, Mapping[str, str], bytes]:
-    """One request on a pooled or new connection. Status 0 stands for no answer. Raises ConnectionRefusedError."""
-    limit = cloud.clock.socket_timeout(INVOKE_SECONDS)
-    connection = _pooled(instance) or _connect(instance, limit)
-    try:
-        connection.request("POST", "/invocations", body, dict(headers))
-        response = connection.getresponse()
-        content = response.read()
-    except (OSError, http.client.HTTPException) as error:
-        connection.close()
-        text = TIMED_OUT if isinstance(error, TimeoutError) else CLOSED
-        return 0, {}, text.encode()
-    if response.will_close or instance.retiring:
-        connection.close()
-    else:
-        instance.idle.append((time.monotonic(), connection))
-    return response.status, dict(response.headers.items()), content
+def _take(deployment: Deployment, variant: str | None, refused: list[Instance]) -> tuple[Fleet, Instance]:
+    """An instance of a fleet that has traffic. Fleets may be exchanged while one looks: then one looks again."""
+    while True:
+        traffic = deployment.traffic
+        for fleet in traffic.order():
+            instance = fleet.take(variant, avoid=refused)
+            if instance is not None:
+                return fleet, instance
+        if deployment.traffic is traffic:
+            raise AwsError("ServiceUnavailable", "No healthy instance can take the request; try again.", status=503)
 
 
-def _connect(instance: Instance, limit: float) -> http.client.HTTPConnection:
-    connection = http.client.HTTPConnection(HOST, instance.port, timeout=limit)
-    connection.connect()
-    return connection
+def _meter(deployment: Deployment, fleet: Fleet, sent: Sent, seconds: float) -> None:
+    variant = sent.instance.server.variant
+    served = Served(
+        endpoint=deployment.record["EndpointName"],
+        variant=variant,
+        config=fleet.config["EndpointConfigName"],
+        status=sent.status,
+        model_seconds=sent.seconds,
+        overhead_seconds=seconds - sent.seconds,
+        instances=fleet.live(variant),
+        asynchronous=fleet.asynchronous,
+    )
+    cloud = deployment.cloud
+    cloud.store(deployment.region, InvocationMetrics).record(cloud.clock, deployment.region, served)
 
 
-def _pooled(instance: Instance) -> http.client.HTTPConnection | None:
-    """The most recently used connection that its server has not closed."""
-    while instance.idle:
+def _copy(deployment: Deployment, fleet: Fleet, served_by: str, headers: Mapping[str, str], body: bytes) -> None:
+    """The shadow's copy, in the background; its answer is dropped. Its weight to the variant's gives the sample."""
+    shadow = fleet.shadows[0]
+    if random.random() * (fleet.weights[served_by] or 1.0) >= fleet.weights[shadow]:
+        return
+
+    def send() -> None:
+        instance = fleet.pick(shadow)
+        if instance is None:
+            return
+        began = time.perf_counter()
         try:
-            since, connection = instance.idle.pop()
-        except IndexError:  # another thread took the last one
-            return None
-        if time.monotonic() - since < IDLE_SECONDS and _is_open(connection.sock):
-            return connection
-        connection.close()
-    return None
+            status, answered, content = connections.exchange(deployment.cloud, instance, headers, body, INVOKE_SECONDS)
+        except ConnectionRefusedError:
+            return
+        finally:
+            fleet.release(instance)
+        seconds = time.perf_counter() - began
+        sent = Sent(instance=instance, status=status, headers=answered, content=content, seconds=seconds)
+        _meter(deployment, fleet, sent, seconds)
+
+    threading.Thread(target=send, name="shadow", daemon=True).start()
 
 
-def _is_open(sock: socket.socket) -> bool:
-    """Nothing may be waiting on an idle connection: data or an end of file both mean that it is spent."""
-    limit = sock.gettimeout()
-    sock.setblocking(False)
-    try:
-        sock.recv(1, socket.MSG_PEEK)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    finally:
-        sock.settimeout(limit)
-    return False
-
-
-def _model_error(region: str, endpoint: str, instance: Instance, status: int, content: bytes) -> AwsError:
+def _model_error(region: str, endpoint: str, sent: Sent) -> AwsError:
     """424 ModelError: whatever the container answered instead of a 2xx."""
-    group, text = f"{LOG_GROUP}/{endpoint}", content.decode("utf-8", "replace")
+    status, group, text = sent.status, f"{LOG_GROUP}/{endpoint}", sent.content.decode("utf-8", "replace")
     kind = "client" if http.client.BAD_REQUEST <= status < http.client.INTERNAL_SERVER_ERROR else "server"
     console = f"https://{region}.console.aws.amazon.com/cloudwatch/home?region={region}#logEventViewer:group={group}"
     return AwsError(

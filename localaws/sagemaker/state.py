@@ -12,6 +12,8 @@ from localaws.errors import AwsError, validation
 if TYPE_CHECKING:
     from localaws.sagemaker.deployment import Deployment
     from localaws.sagemaker.job import TrainingRun
+    from localaws.sagemaker.tuning_run import TuningRun
+    from localaws.sagemaker.warm_pool import WarmPool
 
 PULL_ACTIONS = "ecr:BatchCheckLayerAvailability, ecr:BatchGetImage, ecr:GetDownloadUrlForLayer"
 
@@ -20,20 +22,34 @@ PULL_ACTIONS = "ecr:BatchCheckLayerAvailability, ecr:BatchGetImage, ecr:GetDownl
 class TrainingJob:
     record: dict[str, Any]  # what DescribeTrainingJob shows
     run: "TrainingRun"
+    pool: "WarmPool"
+
+
+@dataclass(kw_only=True)
+class ModelPackageGroup:
+    record: dict[str, Any]  # what DescribeModelPackageGroup shows
+    last_version: int = 0  # a deleted version's number is not given again
 
 
 @dataclass(kw_only=True)
 class SageMaker(Store):
-    """Everything by name; `tags` by ARN."""
+    """Everything by name, except `packages` and `tags`."""
 
     jobs: dict[str, TrainingJob] = field(default_factory=dict)
     models: dict[str, dict[str, Any]] = field(default_factory=dict)
     configs: dict[str, dict[str, Any]] = field(default_factory=dict)
     endpoints: dict[str, "Deployment"] = field(default_factory=dict)
+    tunings: dict[str, "TuningRun"] = field(default_factory=dict)
+    package_groups: dict[str, ModelPackageGroup] = field(default_factory=dict)
+    packages: dict[str, dict[str, Any]] = field(default_factory=dict)  # by ARN
     tags: dict[str, dict[str, str]] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)
 
     def close(self) -> None:
+        with self.lock:
+            tunings = list(self.tunings.values())
+        for tuning in tunings:
+            tuning.abandon()  # starts no more jobs
         with self.lock:
             jobs, endpoints = list(self.jobs.values()), list(self.endpoints.values())
         for job in jobs:
@@ -55,9 +71,9 @@ def keep_tags(call: Call, resource: str) -> None:
     store(call).tags[resource] = given
 
 
-def check_role(role: str) -> None:
-    """AWS tries to assume the role at once and refuses the call when it cannot."""
-    if not roles.assumable(role, "sagemaker.amazonaws.com"):
+def check_role(role: str, source_arn: str = "") -> None:
+    """AWS tries to assume the role at once, for the resource to be made, and refuses the call when it cannot."""
+    if not roles.assumable(role, "sagemaker.amazonaws.com", source_arn):
         raise validation(
             f"Could not assume role {role}. Please ensure that the role exists and allows principal "
             "'sagemaker.amazonaws.com' to assume the role."

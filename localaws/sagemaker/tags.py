@@ -13,8 +13,12 @@ DEFAULT_RESULTS = 50
 
 
 def _tags(call: Call) -> dict[str, str]:
-    resource = call.request["ResourceArn"]
-    tags = store(call).tags
+    resource, records = call.request["ResourceArn"], store(call)
+    tags = records.tags
+    if resource in records.packages and "ModelPackageGroupName" in records.packages[resource]:
+        # A version of a model package has no tags of its own: it uses those of its group.
+        group = records.package_groups[records.packages[resource]["ModelPackageGroupName"]]
+        resource = group.record["ModelPackageGroupArn"]
     if resource not in tags:
         raise validation(f"Could not find resource with ARN {resource}.")
     return tags[resource]

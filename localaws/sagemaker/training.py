@@ -1,77 +1,58 @@
-"""The training jobs' API; the job itself is job.py."""
+"""The training jobs' API; the job itself is job.py, what is refused training_checks.py."""
 
 import threading
 from collections.abc import Mapping
 from typing import Any
 
 from localaws import s3
-from localaws.cloud import Call, Handler
+from localaws.cloud import Call, Cloud, Handler, arn
 from localaws.errors import validation
-from localaws.sagemaker import channels
+from localaws.iam.platform import Actor
+from localaws.sagemaker import permissions
 from localaws.sagemaker.job import TERMINAL, TrainingRun
 from localaws.sagemaker.listing import listing
-from localaws.sagemaker.state import (
-    TrainingJob,
-    check_repository,
-    check_role,
-    in_use,
-    keep_tags,
-    sagemaker_arn,
-    store,
-)
+from localaws.sagemaker.state import SageMaker, TrainingJob, in_use, store
+from localaws.sagemaker.training_checks import MAX_RUNTIME_SECONDS, check
+from localaws.sagemaker.warm_pool import WarmPool, claim
 
-MAX_RUNTIME_SECONDS = 86_400  # AWS's default
 SWITCHES = ("EnableNetworkIsolation", "EnableInterContainerTrafficEncryption", "EnableManagedSpotTraining")
+DEBUGGABLE = ("Downloading", "Training")
 
 
 def create_training_job(call: Call) -> Mapping[str, Any]:
-    """runs the image; spot, retries and warm pools are stored only"""
-    name, records = call.request["TrainingJobName"], store(call)
+    """runs the image; spot interruptions by POST /_localaws/interrupt; retries are stored only"""
+    request = {key: value for key, value in call.request.items() if key != "Tags"}
+    tags = {tag["Key"]: tag["Value"] for tag in call.request.get("Tags", [])}
+    check(request, call.region)
+    permissions.check_training(Actor(cloud=call.cloud, role=request["RoleArn"], region=call.region), request)
+    return launch(call.cloud, call.region, store(call), request, tags).record
+
+
+def launch(
+    cloud: Cloud, region: str, records: SageMaker, request: Mapping[str, Any], tags: Mapping[str, str], **more: Any
+) -> TrainingJob:
+    """Start a job from a checked request; `more` are members of its record, such as TuningJobArn.
+
+    Raises ResourceInUse for a name that is taken.
+    """
+    name, now = request["TrainingJobName"], cloud.clock.now()
+    where = arn("sagemaker", region, f"training-job/{name.lower()}")
     with records.lock:
         if name in records.jobs:
-            where = sagemaker_arn(call, "training-job", name)
             raise in_use(
                 "Training job names must be unique within an AWS account and region, and a training job with this "
                 f"name already exists ({where})"
             )
-        _check(call)
-        record = _record(call)
-        run = TrainingRun(call.cloud, call.region, record)
-        records.jobs[name] = TrainingJob(record=record, run=run)
-        keep_tags(call, record["TrainingJobArn"])
-    threading.Thread(target=run.run, name=f"job-{name}", daemon=True).start()
-    return record
+        record = {**_record(request, now), "TrainingJobArn": where, **more}
+        job = TrainingJob(record=record, run=TrainingRun(cloud, region, record), pool=WarmPool(record=record))
+        claim([other.pool for other in records.jobs.values()], record, now)
+        records.jobs[name] = job
+        records.tags[where] = dict(tags)
+    threading.Thread(target=job.run.run, name=f"job-{name}", daemon=True).start()
+    return job
 
 
-def _check(call: Call) -> None:
-    request = call.request
-    spec, stopping = request["AlgorithmSpecification"], request.get("StoppingCondition", {})
-    if ("TrainingImage" in spec) == ("AlgorithmName" in spec):
-        raise validation("Exactly one of TrainingImage and AlgorithmName must be given in AlgorithmSpecification.")
-    if "AlgorithmName" in spec:
-        raise validation("AlgorithmName is not emulated; give a TrainingImage.")
-    if request["ResourceConfig"].get("InstanceGroups"):
-        raise validation("InstanceGroups are not emulated; give InstanceType and InstanceCount.")
-    check_role(request["RoleArn"])
-    check_repository(spec["TrainingImage"], request["RoleArn"])
-    runtime = stopping.get("MaxRuntimeInSeconds", MAX_RUNTIME_SECONDS)
-    if request.get("EnableManagedSpotTraining") and stopping.get("MaxWaitTimeInSeconds", 0) < runtime:
-        raise validation(
-            "Invalid MaxWaitTimeInSeconds. It must be present and be greater than or equal to MaxRuntimeInSeconds"
-        )
-    local = request.get("CheckpointConfig", {}).get("LocalPath", "/opt/ml/checkpoints")
-    if not local.startswith("/opt/ml/"):
-        raise validation(f"CheckpointConfig.LocalPath is {local!r}; localaws emulates paths below /opt/ml/ only.")
-    addresses = [request["OutputDataConfig"]["S3OutputPath"]]
-    addresses += [request["CheckpointConfig"]["S3Uri"]] if "CheckpointConfig" in request else []
-    for address in addresses:
-        if not s3.bucket_exists(s3.split(address)[0]):
-            raise validation(f"S3 bucket does not exist: {address}. Please create it in region {call.region}.")
-    channels.check(request, call.region)
-
-
-def _record(call: Call) -> dict[str, Any]:
-    request, now = {key: value for key, value in call.request.items() if key != "Tags"}, call.cloud.clock.now()
+def _record(request: Mapping[str, Any], now: float) -> dict[str, Any]:
     output = {"CompressionType": "GZIP", "KmsKeyId": "", **request["OutputDataConfig"]}
     name, compressed = request["TrainingJobName"], output["CompressionType"] == "GZIP"
     artifact = s3.join(output["S3OutputPath"], name, "output", "model.tar.gz" if compressed else "model/")
@@ -86,7 +67,6 @@ def _record(call: Call) -> dict[str, Any]:
         "AlgorithmSpecification": {"EnableSageMakerMetricsTimeSeries": False, **request["AlgorithmSpecification"]},
         "OutputDataConfig": output,
         "StoppingCondition": {**runtime, **request.get("StoppingCondition", {})},
-        "TrainingJobArn": sagemaker_arn(call, "training-job", name),
         "TrainingJobStatus": "InProgress",
         "ModelArtifacts": {"S3ModelArtifacts": artifact},
         "CreationTime": now,
@@ -101,12 +81,19 @@ def _job(call: Call) -> TrainingJob:
     return jobs[call.request["TrainingJobName"]]
 
 
+def _described(call: Call, job: TrainingJob) -> Mapping[str, Any]:
+    return {**job.record, "WarmPoolStatus": job.pool.status(call.cloud.clock.now())}
+
+
 def describe_training_job(call: Call) -> Mapping[str, Any]:
-    return _job(call).record
+    return _described(call, _job(call))
 
 
 def list_training_jobs(call: Call) -> Mapping[str, Any]:
-    records = [job.record for job in list(store(call).jobs.values())]
+    records = [_described(call, job) for job in list(store(call).jobs.values())]
+    wanted = call.request.get("WarmPoolStatusEquals")
+    if wanted:
+        records = [record for record in records if (record["WarmPoolStatus"] or {}).get("Status") == wanted]
     shown, token = listing(call.request, records, "TrainingJobName", "TrainingJobStatus")
     return {"TrainingJobSummaries": shown, "NextToken": token}
 
@@ -122,25 +109,37 @@ def stop_training_job(call: Call) -> None:
 
 
 def delete_training_job(call: Call) -> None:
-    """only in a terminal state, as in AWS"""
+    """only in a terminal state and without an Available warm pool, as in AWS"""
     job, records = _job(call), store(call)
     status = job.record["TrainingJobStatus"]
     if status not in TERMINAL:
         raise validation(f"The request was rejected because the training job is in status {status}.")
+    if job.pool.is_available(call.cloud.clock.now()):
+        raise in_use(
+            f"The request was rejected because training job {job.record['TrainingJobName']} retains an Available warm "
+            "pool. Set KeepAlivePeriodInSeconds to 0 by UpdateTrainingJob, or wait until the pool is terminated."
+        )
     with records.lock:
         records.jobs.pop(job.record["TrainingJobName"], None)
         records.tags.pop(job.record["TrainingJobArn"], None)
 
 
 def update_training_job(call: Call) -> Mapping[str, Any]:
-    """profiler, remote debug and keep-alive: stored only"""
-    record, request = _job(call).record, call.request
-    for name in ("ProfilerConfig", "ProfilerRuleConfigurations", "RemoteDebugConfig"):
-        if name in request:
-            record[name] = request[name]
-    if "ResourceConfig" in request:
-        record["ResourceConfig"] = {**record["ResourceConfig"], **request["ResourceConfig"]}
-    record["LastModifiedTime"] = call.cloud.clock.now()
+    """the keep-alive period acts; profiler and remote debug are stored only"""
+    job, request, now = _job(call), call.request, call.cloud.clock.now()
+    record = job.record
+    with store(call).lock:
+        if "RemoteDebugConfig" in request and record["SecondaryStatus"] not in DEBUGGABLE:
+            raise validation(
+                f"RemoteDebugConfig can be updated when SecondaryStatus is {' or '.join(DEBUGGABLE)}; it is "
+                f"{record['SecondaryStatus']}."
+            )
+        if "KeepAlivePeriodInSeconds" in request.get("ResourceConfig", {}):
+            job.pool.update(request["ResourceConfig"]["KeepAlivePeriodInSeconds"], now)
+        for name in ("ProfilerConfig", "ProfilerRuleConfigurations", "RemoteDebugConfig"):
+            if name in request:
+                record[name] = request[name]
+        record["LastModifiedTime"] = now
     return record
 
 

@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import boto3
 import yaml
+from botocore.config import Config
 
 ROOT = Path(__file__).resolve().parents[2]
 COPIED = ("Dockerfile", "Pulumi.local.yaml", "Pulumi.yaml", "inference", "infra", "pyproject.toml", "requirements.lock",
@@ -89,6 +91,18 @@ class Checkout:
     def outputs(self) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(self.ok("pulumi", "stack", "output", "--json", "--non-interactive"))
         return found
+
+    def aws(self, service: str) -> Any:
+        """A client of the embedded AWS as its administrator. It never retries: a retry would hide a failed call."""
+        env = self.environment
+        return boto3.client(
+            service,
+            region_name="eu-west-1",
+            endpoint_url=env["AWS_ENDPOINT_URL"],
+            aws_access_key_id=env["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=env["AWS_SECRET_ACCESS_KEY"],
+            config=Config(retries={"total_max_attempts": 1}),
+        )
 
     def configure(self, **settings: Any) -> None:
         """Change keys of Pulumi.local.yaml; a mapping is merged into the one that is there."""

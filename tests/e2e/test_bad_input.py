@@ -8,7 +8,6 @@ import time
 from pathlib import Path
 
 from tests.e2e.checkout import Checkout
-from tests.e2e.test_whole_way import aws
 
 
 def quick(checkout: Checkout) -> None:
@@ -38,7 +37,7 @@ def test_a_script_that_raises_is_told_readable_and_mended(running: Checkout) -> 
     main.write_text('raise ValueError("the label column is missing")\n')
     broken = running.up()
     assert broken.code != 0
-    assert "the label column is missing" in broken.text and "slipway:training.attempt" in broken.text
+    assert "the label column is missing" in broken.text and "slipway train --again" in broken.text
     assert "the label column is missing" in running.ok("slipway", "logs")
     main.write_text(right)
     mended = running.up()
@@ -56,7 +55,7 @@ def test_a_refused_run_and_a_bad_artifact_leave_the_old_endpoint_serving(running
     running.configure(training={"min_accuracy": 1.0})
     refused = running.up()
     assert refused.code != 0 and "below" in refused.text and "The endpoint was not touched" in refused.text
-    served = aws(running, "sagemaker").describe_endpoint(EndpointName=before["endpoint"])
+    served = running.aws("sagemaker").describe_endpoint(EndpointName=before["endpoint"])
     assert served["EndpointConfigName"] == before["endpoint_config"]
     running.ok("slipway", "invoke")
 
@@ -65,14 +64,14 @@ def test_a_refused_run_and_a_bad_artifact_leave_the_old_endpoint_serving(running
     rolled_back = running.up()
     assert rolled_back.code != 0 and "did not move to" in rolled_back.text
     assert "did not pass the ping health check" in rolled_back.text and "manifest" in rolled_back.text
-    served = aws(running, "sagemaker").describe_endpoint(EndpointName=before["endpoint"])
+    served = running.aws("sagemaker").describe_endpoint(EndpointName=before["endpoint"])
     assert (served["EndpointStatus"], served["EndpointConfigName"]) == ("InService", before["endpoint_config"])
     running.ok("slipway", "invoke")
 
     running.configure(model="latest", training={"min_accuracy": 0.5})
     mended = running.up()
     assert mended.code == 0, mended.text
-    served = aws(running, "sagemaker").describe_endpoint(EndpointName=before["endpoint"])
+    served = running.aws("sagemaker").describe_endpoint(EndpointName=before["endpoint"])
     assert served["EndpointConfigName"] == running.outputs()["endpoint_config"]
 
 
@@ -85,7 +84,7 @@ def put_artifact(checkout: Checkout, outputs: dict[str, str], manifest: dict[str
         entry.size = len(body)
         tar.addfile(entry, io.BytesIO(body))
     key = "runs/bad/model.tar.gz"
-    aws(checkout, "s3").put_object(Bucket=outputs["bucket"], Key=key, Body=buffer.getvalue())
+    checkout.aws("s3").put_object(Bucket=outputs["bucket"], Key=key, Body=buffer.getvalue())
     return f"s3://{outputs['bucket']}/{key}"
 
 
@@ -105,7 +104,7 @@ def test_a_first_endpoint_that_fails_can_be_deployed_again(running: Checkout) ->
 def test_an_interrupted_up_finds_its_run_again(running: Checkout) -> None:
     running.configure(training={"hyperparameters": {"model": "cnn", "epochs": 60}})
     process = running.popen("pulumi", "up", "--yes", "--skip-preview", "--non-interactive", start_new_session=True)
-    sagemaker = aws(running, "sagemaker")
+    sagemaker = running.aws("sagemaker")
     deadline = time.monotonic() + 60
     while not (jobs := in_training(sagemaker)) and time.monotonic() < deadline:
         time.sleep(0.05)

@@ -2,56 +2,15 @@
 
 import io
 import json
-import threading
 import time
 from pathlib import Path
 from typing import Any
 
-import boto3
 import numpy as np
 from PIL import Image
 
 from tests.e2e.checkout import Checkout
-
-
-class Client(threading.Thread):
-    """Calls the endpoint without a pause and keeps every failure."""
-
-    def __init__(self, checkout: Checkout, endpoint: str, body: bytes) -> None:
-        super().__init__(daemon=True)
-        self._runtime = aws(checkout, "sagemaker-runtime")
-        self._endpoint = endpoint
-        self._body = body
-        self._stop_now = threading.Event()
-        self.calls = 0
-        self.failures: list[str] = []
-
-    def run(self) -> None:
-        while not self._stop_now.is_set():
-            try:
-                reply = self._runtime.invoke_endpoint(
-                    EndpointName=self._endpoint, Body=self._body, ContentType="application/json"
-                )
-                json.loads(reply["Body"].read())["predictions"][0]["label"]
-            except Exception as error:
-                self.failures.append(repr(error))
-            self.calls += 1
-
-    def finish(self) -> None:
-        self._stop_now.set()
-        self.join(30)
-
-
-def aws(checkout: Checkout, service: str) -> Any:
-    env = checkout.environment
-    return boto3.client(
-        service,
-        region_name="eu-west-1",
-        endpoint_url=env["AWS_ENDPOINT_URL"],
-        aws_access_key_id=env["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=env["AWS_SECRET_ACCESS_KEY"],
-        config=boto3.session.Config(retries={"total_max_attempts": 1}),  # a retry would hide a failed call
-    )
+from tests.e2e.client import Client
 
 
 def examples(checkout: Checkout) -> list[dict[str, Any]]:
@@ -77,7 +36,7 @@ def ask_in_every_format(checkout: Checkout, example: dict[str, Any], folder: Pat
     (folder / "short.csv").write_text("1,2,3\n")
     refused = checkout.run("slipway", "invoke", str(folder / "short.csv"))
     assert refused.code == 1 and "(400)" in refused.err and "64" in refused.err
-    runtime = aws(checkout, "sagemaker-runtime")
+    runtime = checkout.aws("sagemaker-runtime")
     arguments = {"EndpointName": "slipway-local", "Body": (folder / "digit.npy").read_bytes()}
     reply = runtime.invoke_endpoint(**arguments, ContentType="application/x-npy", Accept="application/x-npy")
     scores = np.load(io.BytesIO(reply["Body"].read()))
@@ -109,9 +68,9 @@ def test_up_ask_up_again_change_under_load_destroy(running: Checkout, tmp_path: 
     assert after["run"] != before["run"] and after["endpoint"] == before["endpoint"]
     assert client.failures == [] and client.calls > called
 
-    served = aws(running, "sagemaker").describe_endpoint(EndpointName=after["endpoint"])
+    served = running.aws("sagemaker").describe_endpoint(EndpointName=after["endpoint"])
     assert served["EndpointConfigName"] == after["endpoint_config"] and "FailureReason" not in served
-    config = aws(running, "sagemaker").list_endpoint_configs()["EndpointConfigs"]
+    config = running.aws("sagemaker").list_endpoint_configs()["EndpointConfigs"]
     assert [one["EndpointConfigName"] for one in config] == [after["endpoint_config"]]
 
     running.ok("pulumi", "destroy", "--yes", "--skip-preview", "--non-interactive")

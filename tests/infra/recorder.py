@@ -14,9 +14,18 @@ import pulumi
 from pulumi.runtime import mocks as pulumi_mocks
 from pulumi.runtime.mocks import MockCallArgs, MockMonitor, MockResourceArgs, Mocks
 
+from infra.endpoint_actions import Move
+from infra.folder import Folder
+
 ACCOUNT = "123456789012"
 REGION = "eu-west-1"
-TIMEOUT_SECONDS = 60
+ARNS = {
+    "cloudwatch/metricAlarm": f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:{{name}}",
+    "iam/role": f"arn:aws:iam::{ACCOUNT}:role/{{name}}",
+    "kms/key": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/{{name}}",
+    "sns/topic": f"arn:aws:sns:{REGION}:{ACCOUNT}:{{name}}",
+}
+"""Of the types whose ARN the API model checks where it is used."""
 
 
 @dataclass(kw_only=True)
@@ -29,6 +38,9 @@ class Declared:
     parent: str = ""
     protect: bool = False
     delete_before_replace: bool = False
+    retain_on_delete: bool = False
+    ignore_changes: list[str] = field(default_factory=list)
+    replacement_trigger: str = ""
     depends_on: list[str] = field(default_factory=list)
 
 
@@ -37,6 +49,12 @@ class FakeActions:
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, ...]] = []
+        self.moves: list[Move] = []
+        self.running = 0
+
+    async def uploaded_folder(self, folder: Folder, bucket: str, resource: pulumi.Resource | None) -> str:
+        self.asked.append(("upload", folder.sha256))
+        return f"s3://{bucket}/{folder.prefix}files/"
 
     async def built_image(self, uri: str, project: str, resource: pulumi.Resource) -> str:
         self.asked.append(("build", project))
@@ -46,9 +64,31 @@ class FakeActions:
         self.asked.append(("train", job))
         return f"s3://trained/{job}/model.tar.gz"
 
+    async def tuned_model(self, job: str, *, wait: bool) -> tuple[str, str]:
+        self.asked.append(("tune", job))
+        return f"{job}-001-abcdef12", f"s3://trained/{job}-001-abcdef12/model.tar.gz"
+
+    async def registered_model(self, group: str, run: str, image: str, approve: bool) -> str:
+        self.asked.append(("register", run, str(approve)))
+        return f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:model-package/{group}/1"
+
+    async def approved_model(self, group: str, *, wait: bool) -> str:
+        self.asked.append(("approved", group))
+        return f"s3://approved/{group}/model.tar.gz"
+
     async def free_endpoint_name(self, name: str, prefix: str) -> str:
         self.asked.append(("free", name))
         return name
+
+    async def ready_endpoint(self, move: Move, config: str) -> str:
+        self.moves.append(move)
+        return config
+
+    async def instance_count(self, endpoint: str, content: str, fewest: int, most: int) -> int:
+        return max(fewest, min(self.running, most))
+
+    async def deployment_of_move(self, move: Move, config: str, wanted: dict[str, Any] | None) -> dict[str, Any] | None:
+        return wanted
 
     async def moved_endpoint(self, name: str, config: str) -> str:
         self.asked.append(("move", config))
@@ -56,9 +96,14 @@ class FakeActions:
 
 
 class _Aws(Mocks):
-    """Computed outputs by type; `arn`, `name` and `id` for all."""
+    """Computed outputs by type; `arn`, `name` and `id` for all. With `unknown` none of them, as in a first preview."""
+
+    def __init__(self, unknown: bool = False) -> None:
+        self._unknown = unknown
 
     def new_resource(self, args: MockResourceArgs) -> tuple[str, dict[str, Any]]:
+        if self._unknown:
+            return "", dict(args.inputs)
         auto_name = f"{args.name}-abc1234"
         name = args.inputs.get("name") or args.inputs.get("bucket") or auto_name
         state = {"name": name, "arn": f"arn:aws:{args.typ.split(':')[1].split('/')[0]}:::{name}", **args.inputs}
@@ -66,19 +111,28 @@ class _Aws(Mocks):
             state |= {"bucket": auto_name, "arn": f"arn:aws:s3:::{auto_name}"}
         if args.typ.startswith("aws:ecr/repository:"):
             state["repositoryUrl"] = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/{name}"
-        return f"{args.name}_id", state
+        for kind, arn in ARNS.items():
+            if args.typ.startswith(f"aws:{kind}:"):
+                state["arn"] = arn.format(name=name)
+        if args.typ.startswith("aws:kms/key:"):
+            state["keyId"] = name
+        if args.typ.startswith("aws:ec2/vpcEndpoint:"):
+            state["prefixListId"] = "pl-s3"
+        return f"{args.name}-id", state
 
     def call(self, args: MockCallArgs) -> dict[str, Any]:
         if args.token == "aws:index/getCallerIdentity:getCallerIdentity":
             return {"accountId": ACCOUNT, "arn": f"arn:aws:iam::{ACCOUNT}:root", "userId": "x", "id": ACCOUNT}
+        if args.token == "aws:index/getAvailabilityZones:getAvailabilityZones":
+            return {"names": [f"{REGION}{letter}" for letter in "abc"], "id": REGION}
         raise AssertionError(f"the program calls {args.token}, which this mock does not know")
 
 
 class _Monitor(MockMonitor):
     """Keeps the resource options, which the mocks themselves never see."""
 
-    def __init__(self, declared: list[Declared]) -> None:
-        super().__init__(_Aws())
+    def __init__(self, declared: list[Declared], aws: Mocks) -> None:
+        super().__init__(aws)
         self._declared = declared
         self._lock = threading.Lock()
 
@@ -88,10 +142,13 @@ class _Monitor(MockMonitor):
                 Declared(
                     type=request.type,
                     name=request.name,
-                    inputs=pulumi_mocks.rpc.deserialize_properties(request.object),
+                    inputs=pulumi_mocks.rpc.deserialize_properties(request.object, keep_unknowns=True),
                     parent=request.parent.rsplit("::", 1)[-1],
                     protect=request.protect,
                     delete_before_replace=request.deleteBeforeReplace,
+                    retain_on_delete=request.retainOnDelete,
+                    ignore_changes=list(request.ignoreChanges),
+                    replacement_trigger=request.replacement_trigger.string_value,
                     depends_on=sorted({urn.rsplit("::", 1)[-1] for urn in request.dependencies}),
                 )
             )
@@ -99,9 +156,9 @@ class _Monitor(MockMonitor):
 
 
 def record(
-    program: Callable[[], None], stack: str = "dev", *, preview: bool = False
+    program: Callable[[], None], stack: str = "dev", *, preview: bool = False, unknown: bool = False
 ) -> tuple[list[Declared], dict[str, Any]]:
-    """Everything `program` declares, by name, and its exports.
+    """Everything `program` declares, by name, and its exports. `unknown`: as in the preview of a stack never made.
 
     Raises whatever the program raises.
     """
@@ -110,8 +167,9 @@ def record(
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     try:
-        monitor = _Monitor(declared)
-        pulumi.runtime.set_mocks(_Aws(), project="slipway", stack=stack, preview=preview, monitor=monitor)
+        aws = _Aws(unknown)
+        monitor = _Monitor(declared, aws)
+        pulumi.runtime.set_mocks(aws, project="slipway", stack=stack, preview=preview or unknown, monitor=monitor)
 
         @pulumi.runtime.test
         def run() -> Any:

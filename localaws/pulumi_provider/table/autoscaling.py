@@ -80,4 +80,30 @@ POLICY = ResourceType(
     refused=("predictiveScalingPolicyConfiguration",),
 )
 
-ROWS = (TARGET, POLICY)
+SCHEDULED_ACTION = ResourceType(
+    token="aws:appautoscaling/scheduledAction:ScheduledAction",
+    service="application-autoscaling",
+    create="PutScheduledAction",
+    read=Read(
+        operation="DescribeScheduledActions",
+        result="ScheduledActions[?ScheduledActionName=='{name}'] | [0]",
+        key=_KEY,
+    ),
+    delete="DeleteScheduledAction",
+    key={**_KEY, "ScheduledActionName": "name"},
+    id="{name}-{serviceNamespace}-{resourceId}",
+    import_id=_IDENTITY + r"/(?P<name>.+)",
+    inputs={
+        **_IDENTIFYING,
+        "name": Input(api="ScheduledActionName", replaces=True),
+        **each(Input(required=True), "scalableTargetAction", "schedule"),
+        "timezone": Input(default="UTC"),
+        **each(Input(), "endTime", "startTime"),
+    },
+    outputs={"arn": "ScheduledActionARN"},
+    upsert=True,
+    auto_name=AutoName(limit=256),
+    gone=(*GONE, "ValidationException:No scheduled action"),
+)
+
+ROWS = (TARGET, POLICY, SCHEDULED_ACTION)

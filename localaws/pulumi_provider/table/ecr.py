@@ -38,7 +38,7 @@ REPOSITORY = ResourceType(
     inputs={
         "name": Input(api="repositoryName", replaces=True),
         "encryptionConfigurations": Input(api="encryptionConfiguration", form=Form.LIST_OF_ONE, replaces=True),
-        "forceDelete": Input(local=True),
+        "forceDelete": Input(local=True, kind="boolean"),
         "imageScanningConfiguration": Input(),
         "imageTagMutability": Input(default="MUTABLE"),
         "imageTagMutabilityExclusionFilters": Input(),

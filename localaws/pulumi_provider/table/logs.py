@@ -38,7 +38,7 @@ LOG_GROUP = ResourceType(
         "kmsKeyId": Input(),
         "logGroupClass": Input(replaces=True),
         "retentionInDays": Input(),
-        "skipDestroy": Input(local=True, default=False),
+        "skipDestroy": Input(local=True, kind="boolean", default=False),
     },
     outputs={"arn": "arn"},
     steps=(

@@ -27,6 +27,11 @@ def _delete_public_access_block(context: Context, state: Properties) -> None:
         context.call("DeletePublicAccessBlock", {"Bucket": state["bucket"]})
 
 
+def _stop_logging(context: Context, state: Properties) -> None:
+    """There is no operation that deletes the setting: an empty one switches logging off."""
+    context.call("PutBucketLogging", {"Bucket": state["bucket"], "BucketLoggingStatus": {}})
+
+
 def _with_filter(_context: Context, _properties: Properties, request: dict[str, Any]) -> None:
     """A rule with neither filter nor prefix covers all objects, which S3 wants said with an empty prefix."""
     for rule in request.get("LifecycleConfiguration", {}).get("Rules", []):
@@ -94,7 +99,7 @@ PUBLIC_ACCESS_BLOCK = ResourceType(
         "blockPublicPolicy": Input(api="PublicAccessBlockConfiguration.BlockPublicPolicy", default=False),
         "ignorePublicAcls": Input(api="PublicAccessBlockConfiguration.IgnorePublicAcls", default=False),
         "restrictPublicBuckets": Input(api="PublicAccessBlockConfiguration.RestrictPublicBuckets", default=False),
-        "skipDestroy": Input(local=True),
+        "skipDestroy": Input(local=True, kind="boolean"),
     },
     upsert=True,
     gone=(NO_BUCKET, "NoSuchPublicAccessBlockConfiguration"),
@@ -154,4 +159,32 @@ LIFECYCLE = ResourceType(
     hooks=Hooks(prepare=_with_filter),
 )
 
-ROWS = (VERSIONING, ENCRYPTION, PUBLIC_ACCESS_BLOCK, OWNERSHIP_CONTROLS, POLICY, LIFECYCLE)
+LOGGING = ResourceType(
+    token="aws:s3/bucketLogging:BucketLogging",
+    service="s3",
+    create="PutBucketLogging",
+    read=Read(operation="GetBucketLogging", result="LoggingEnabled"),
+    delete=None,
+    key=_KEY,
+    id="{bucket}",
+    import_id=_IMPORT_ID,
+    inputs={
+        "bucket": _BUCKET,
+        "expectedBucketOwner": Input(replaces=True),
+        **{
+            name: Input(api=f"BucketLoggingStatus.LoggingEnabled.{member}", read=member, required=required)
+            for name, member, required in (
+                ("targetBucket", "TargetBucket", True),
+                ("targetGrants", "TargetGrants", False),
+                ("targetObjectKeyFormat", "TargetObjectKeyFormat", False),
+                ("targetPrefix", "TargetPrefix", True),
+            )
+        },
+    },
+    upsert=True,
+    gone=(NO_BUCKET,),
+    lagging=(NO_BUCKET,),
+    hooks=Hooks(before_delete=_stop_logging),
+)
+
+ROWS = (VERSIONING, ENCRYPTION, PUBLIC_ACCESS_BLOCK, OWNERSHIP_CONTROLS, POLICY, LIFECYCLE, LOGGING)

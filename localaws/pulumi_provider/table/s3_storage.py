@@ -82,7 +82,7 @@ BUCKET = ResourceType(
     import_id=r"(?P<bucket>[^/]+)",
     inputs={
         "bucket": Input(replaces=True, pattern=r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"),
-        "forceDestroy": Input(local=True, default=False),
+        "forceDestroy": Input(local=True, kind="boolean", default=False),
         "objectLockEnabled": Input(api="ObjectLockEnabledForBucket", replaces=True),
     },
     derived={
@@ -137,7 +137,7 @@ OBJECT = ResourceType(
         "bucket": Input(required=True, replaces=True),
         "key": Input(replaces=True),
         **each(Input(local=True, uploaded=True), "content", "contentBase64", "source", "sourceHash"),
-        "forceDestroy": Input(local=True, default=False),
+        "forceDestroy": Input(local=True, kind="boolean", default=False),
         "kmsKeyId": Input(api="SSEKMSKeyId"),
         "websiteRedirect": Input(api="WebsiteRedirectLocation"),
         **each(

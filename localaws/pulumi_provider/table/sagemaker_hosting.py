@@ -16,7 +16,7 @@ from localaws.pulumi_provider.schema import (
     Step,
     each,
 )
-from localaws.pulumi_provider.table.sagemaker_training import GONE, TAGS
+from localaws.pulumi_provider.table.sagemaker_training import GONE, NOT_THERE_YET, TAGS
 
 NAME_LIMIT = 63  # characters, of every SageMaker name
 IN_SERVICE_LIMIT_SECONDS = 60 * 60  # fixed in the real provider too
@@ -115,6 +115,7 @@ MODEL = ResourceType(
     auto_name=AutoName(limit=NAME_LIMIT),
     tags=TAGS,
     gone=GONE,
+    lagging=NOT_THERE_YET,
     absent=(*_newer_container_members("containers"), *_newer_container_members("primaryContainer")),
 )
 

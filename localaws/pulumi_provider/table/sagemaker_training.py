@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from localaws.pulumi_provider import waiters
 from localaws.pulumi_provider.aws import CallError, Context
-from localaws.pulumi_provider.schema import Hooks, Input, Member, Properties, Read, ResourceType, Step, TagStyle, each
+from localaws.pulumi_provider.schema import (
+    Act,
+    Hooks,
+    Input,
+    Member,
+    Properties,
+    Read,
+    ResourceType,
+    Step,
+    TagStyle,
+    each,
+)
 
 # SageMaker answers a plain ValidationException for what does not exist.
 GONE = (
@@ -13,6 +24,8 @@ GONE = (
     "ValidationException:Requested resource not found",
     "ResourceNotFound",
 )
+# What a role that was made, or given its rights, a moment ago still leads to.
+NOT_THERE_YET = ("ValidationException:Could not assume role", "ValidationException:Could not access")
 TAGS = TagStyle(
     key={"ResourceArn": "arn"}, create="Tags", add="AddTags", remove="DeleteTags", list="ListTags", result="Tags"
 )
@@ -20,22 +33,30 @@ DELETE_LIMIT_SECONDS = 45 * 60  # pulumi-aws' default
 ENDED = ("Completed", "Failed", "Stopped")
 
 
-def _stop(context: Context, state: Properties) -> None:
-    """Stops a running job and waits until it has stopped: SageMaker refuses to delete a job that still runs."""
-    key = {"TrainingJobName": state["trainingJobName"]}
+def stop(kind: str, name_property: str) -> Act:
+    """A hook that stops a running job and waits until it has: SageMaker refuses to delete a job that still runs.
 
-    def ended() -> str | None:
-        status = context.call("DescribeTrainingJob", key)["TrainingJobStatus"]
-        return status if status in ENDED else None
+    `kind` is the API's name of such jobs, `TrainingJob` or `HyperParameterTuningJob`.
+    """
 
-    if ended() is None:
-        try:
-            context.call("StopTrainingJob", key)
-        except CallError as error:
-            # The job ended between the look and the stop.
-            if ended() is None:
-                raise error
-        waiters.until(context, f"the end of training job {state['trainingJobName']}", DELETE_LIMIT_SECONDS, ended)
+    def act(context: Context, state: Properties) -> None:
+        name = state[name_property]
+        key = {f"{kind}Name": name}
+
+        def ended() -> str | None:
+            status = context.call(f"Describe{kind}", key)[f"{kind}Status"]
+            return status if status in ENDED else None
+
+        if ended() is None:
+            try:
+                context.call(f"Stop{kind}", key)
+            except CallError as error:
+                # The job ended between the look and the stop.
+                if ended() is None:
+                    raise error
+            waiters.until(context, f"the end of {kind} {name}", DELETE_LIMIT_SECONDS, ended)
+
+    return act
 
 
 TRAINING_JOB = ResourceType(
@@ -95,7 +116,8 @@ TRAINING_JOB = ResourceType(
     ),
     tags=TAGS,
     gone=GONE,
-    hooks=Hooks(before_delete=_stop),
+    lagging=NOT_THERE_YET,
+    hooks=Hooks(before_delete=stop("TrainingJob", "trainingJobName")),
     absent=(
         "inputDataConfigs.dataSource.datasetSource",
         "resourceConfig.instancePreferences",

@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import boto3
+import pulumi
 import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
-from infra import actions as module
-from infra.actions import ActionFailed, Actions
+from infra import waiting
+from infra.actions import Actions
+from infra.waiting import ActionFailed
 
 URI = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/slipway-dev-image-abc1234:tag"
 JOB = "slipway-dev-0123456789ab-abc1234"
@@ -49,8 +51,8 @@ class WithScripted(Actions):
 
 @pytest.fixture(autouse=True)
 def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(module, "POLL_SECONDS", 0.001)
-    monkeypatch.setattr(module.pulumi.log, "info", lambda *words, **options: None)
+    monkeypatch.setattr(waiting, "POLL_SECONDS", 0.001)
+    monkeypatch.setattr(pulumi.log, "info", lambda *words, **options: None)
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     with mock_aws():
         yield
@@ -134,7 +136,7 @@ def test_a_failed_run_tells_its_cause_its_log_and_what_to_do(logged: bool) -> No
     text = str(caught.value)
     assert f"run {JOB} failed: AlgorithmError: ValueError: no data" in text
     assert ("epoch=1/2 loss=1" in text) is logged
-    assert "slipway:training.attempt" in text and f"slipway logs --run {JOB}" in text
+    assert "slipway train --again" in text and f"slipway logs --run {JOB}" in text
 
 
 def endpoints(status: str, stack: str) -> Scripted:

@@ -6,12 +6,17 @@ from typing import Any
 
 import pytest
 import yaml
+from pydantic import BaseModel
 
-from infra.settings import SettingsError, is_local, read_settings
+from infra.presets import PRESETS, merged
+from infra.setting_errors import section_of
+from infra.settings import Settings, SettingsError, is_local, read_settings
+from infra.settings_page import page
 
 ROOT = Path(__file__).resolve().parents[3]
 LOOPBACK = {"AWS_ENDPOINT_URL": "http://127.0.0.1:4588"}
 GOOD = {"aws:region": "eu-west-1", "slipway:owner": "team"}
+STEPPED = {"deployment": {"strategy": "canary", "rollback": True}, "instances": {"min": 2, "max": 2}}
 
 
 def errors(config: dict[str, Any], stack: str = "dev", environment: dict[str, str] | None = None) -> list[str]:
@@ -78,8 +83,8 @@ def test_a_real_stack_refuses_the_loopback_endpoint() -> None:
 @pytest.mark.parametrize(
     ("key", "value", "part"),
     [
-        ("data", "mnist", "allowed: digits, or s3://bucket/prefix"),
-        ("model", "Latest Model", "allowed: latest, off, the name of a run"),
+        ("data", "mnist", "allowed: digits, a folder such as ./images, or s3://bucket/prefix"),
+        ("model", "Latest Model", "allowed: latest, off, registry:approved, the name of a run"),
         ("model", "s3://bucket/model.zip", "must end in .tar.gz"),
         ("expires", "tomorrow", "expires is 'tomorrow'"),
         ("serving", '{"instance_type": "ml.t2.medium"}', "cannot scale"),
@@ -89,6 +94,100 @@ def test_a_real_stack_refuses_the_loopback_endpoint() -> None:
 def test_a_bad_value_is_named_with_what_is_allowed(key: str, value: str, part: str) -> None:
     (found,) = errors({**GOOD, f"slipway:{key}": value})
     assert part in found
+
+
+@pytest.mark.parametrize(
+    ("section", "value", "part"),
+    [
+        ("training", {"spot": True, "max_wait_minutes": 30}, "max_wait_minutes (30) is less than max_runtime_minutes"),
+        ("training", {"max_wait_minutes": 30}, "which only spot jobs have"),
+        ("training", {"spot": True, "warm_pool_minutes": 10}, "no warm pool of spot instances"),
+        ("training", {"metrics": {"loss": "loss=([0-9"}}, "not a regular expression"),
+        ("training", {"metrics": {"loss": "loss=[0-9]"}}, "put the number in a group"),
+        ("training", {"environment": {"A-B": "1"}}, "slipway:training.environment"),
+        ("training", {"environment": {"NOTE": "x" * 513}}, "513 characters; SageMaker takes 512"),
+        ("training", {"tuning": {}}, "no range is given"),
+        ("training", {"tuning": {"integer": {"width": [8, 8]}}}, "the range of width is [8, 8]"),
+        ("serving", {"instances": {"min": 0}}, "cannot scale to zero"),
+        ("serving", {"mode": "async", "scaling": {"metric": "invocations"}}, "mode async publishes: backlog"),
+        ("serving", {"mode": "serverless", "capture": {"percent": 5}}, "capture is set, which mode serverless"),
+        ("serving", {"mode": "serverless", "deployment": {"strategy": "rolling"}}, "rolling is set, which mode server"),
+        ("serving", {"mode": "async", "shadow": {"model": "s3://bucket/m.tar.gz"}}, "shadow is set, which mode async"),
+        ("serving", {"instance_type": "ml.g5.xlarge", "volume_gb": 50}, "has a disk of its own"),
+        ("serving", {"deployment": {"strategy": "canary"}}, "instances.min is 1: set 2 or more"),
+        ("serving", {**STEPPED, "instance_type": "ml.inf1.xlarge"}, "moves only all_at_once"),
+        ("serving", {"deployment": {"strategy": "linear", "wait_seconds": 600}}, "linear waits 6060 s on purpose"),
+        ("serving", {"deployment": {"strategy": "linear", "step_percent": 5}}, "linear takes 10 to 50"),
+        ("serving", {"serverless": {"max_concurrency": 2, "provisioned_concurrency": 3}}, "is more than max_conc"),
+        ("serving", {"scaling": {"schedule": [{"name": "n", "cron": "20 h", "min": 1, "max": 1}]}}, "schedule[0].cron"),
+        ("serving", {"shadow": {"model": "s3://b/m.zip"}}, "slipway:serving.shadow.model is 's3://b/m.zip'"),
+        ("storage", {"kms_key": "mine"}, "slipway:storage.kms_key is 'mine'"),
+        ("access", {"deploy": {"repository": "a/b", "subjects": ["environment:*"]}}, "access.deploy.subjects[0]"),
+        ("monitoring", {"emails": ["nobody"]}, "monitoring.emails[0] is 'nobody'"),
+    ],
+)
+def test_a_bad_section_is_named_with_what_is_allowed(section: str, value: dict[str, Any], part: str) -> None:
+    (found,) = errors({**GOOD, f"slipway:{section}": json.dumps(value)})
+    assert part in found
+
+
+@pytest.mark.parametrize(
+    ("changes", "part"),
+    [
+        ({"preset": "pull_request"}, "needs a date"),
+        ({"serving": {"mode": "serverless"}, "network": {"private": True}}, "cannot run in a VPC"),
+        ({"network": {"isolation": True}, "training": {"instance_count": 2}}, "need a network between them"),
+        ({"serving": STEPPED, "monitoring": {"alarms": False}}, "watch the steps"),
+    ],
+)
+def test_sections_that_contradict_each_other_are_refused(changes: dict[str, Any], part: str) -> None:
+    own = {f"slipway:{key}": json.dumps(value) if isinstance(value, dict) else value for key, value in changes.items()}
+    (found,) = errors({**GOOD, **own})
+    assert part in found
+
+
+def test_a_secret_in_plain_text_is_refused_and_never_repeated() -> None:
+    config = {**GOOD, "slipway:serving": json.dumps({"environment": {"API_TOKEN": "hunter2"}})}
+    (found,) = errors(config)
+    assert "slipway:serving.environment.API_TOKEN" in found and "hunter2" not in found
+    read_settings(config, "slipway", "dev", {}, secret_keys=["slipway:serving"])
+    arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:token-AbCdEf"
+    config["slipway:serving"] = json.dumps({"environment": {"API_TOKEN": arn}})
+    read_settings(config, "slipway", "dev", {})
+
+
+def test_a_value_of_the_wrong_type_in_an_environment_is_not_repeated() -> None:
+    (found,) = errors({**GOOD, "slipway:training": json.dumps({"environment": {"NOTE": ["hunter2"]}})})
+    assert "slipway:training.environment.NOTE" in found and "hunter2" not in found
+
+
+@pytest.mark.parametrize("preset", sorted(PRESETS))
+def test_every_preset_is_a_valid_configuration_that_the_stack_overrides_key_by_key(preset: str) -> None:
+    own = {"preset": preset, "expires": "2030-01-31", "serving": json.dumps({"instances": {"max": 9}})}
+    settings, _ = read_settings({**GOOD, **{f"slipway:{key}": value for key, value in own.items()}}, "p", "s", {})
+    assert settings.serving.instances.max == 9
+    assert settings.serving.instances.min == (2 if preset == "prod" else 1)
+    assert settings.serving.deployment.strategy == ("canary" if preset == "prod" else "all_at_once")
+
+
+def test_a_preset_leaves_what_the_stack_says() -> None:
+    assert merged({"a": {"b": 1, "c": 2}, "d": [1]}, {"a": {"c": 3}, "d": [2]}) == {"a": {"b": 1, "c": 3}, "d": [2]}
+
+
+def test_the_settings_page_is_what_the_models_say() -> None:
+    assert (ROOT / "docs" / "settings.md").read_text() == page() + "\n"
+
+
+def test_every_key_is_described() -> None:
+    def undescribed(section: type[BaseModel], path: str) -> list[str]:
+        found = []
+        for name, field in section.model_fields.items():
+            below = section_of(field.annotation)
+            found += [] if field.description else [path + name]
+            found += undescribed(below, f"{path}{name}.") if below else []
+        return found
+
+    assert undescribed(Settings, "") == []
 
 
 def test_an_object_that_is_not_json_is_an_error_of_its_key() -> None:

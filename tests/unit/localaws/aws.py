@@ -114,6 +114,9 @@ class Aws:
         trust = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
         created = self.client("iam").create_role(RoleName=unique("role"), AssumeRolePolicyDocument=trust)
         self.role = created["Role"]["Arn"]
+        everything = {"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}], "Version": "2012-10-17"}
+        name, text = created["Role"]["RoleName"], json.dumps(everything)
+        self.client("iam").put_role_policy(RoleName=name, PolicyName="everything", PolicyDocument=text)
 
     def client(self, name: str) -> Any:
         if name not in self._clients:
@@ -206,6 +209,12 @@ class Aws:
 
     def job_log(self, name: str) -> list[str]:
         return self.log("/aws/sagemaker/TrainingJobs", f"{name}/")
+
+    def tagged(self, stack: str) -> list[str]:
+        """ARNs of everything that carries the tag slipway:stack with this value."""
+        filters = [{"Key": "slipway:stack", "Values": [stack]}]
+        found = self.client("resourcegroupstaggingapi").get_resources(TagFilters=filters)["ResourceTagMappingList"]
+        return [item["ResourceARN"] for item in found]
 
     def config(self, image: str, count: int = 1, files: Mapping[str, bytes] | None = None, **environment: str) -> str:
         """A model and an endpoint configuration of one variant, both under the returned name."""

@@ -79,7 +79,7 @@ def test_wrong_calls(aws: Aws, shared: str) -> None:
         aws.invoke(shared, "x" * (25 * 1024 * 1024 + 1))
     assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 413
     assert aws.invoke(shared)["body"] == "hello"
-    with pytest.raises(ClientError, match=r"does not implement InvokeEndpointAsync"):
+    with pytest.raises(ClientError, match=r"is not an asynchronous endpoint; use InvokeEndpoint"):
         aws.client("sagemaker-runtime").invoke_endpoint_async(EndpointName=shared, InputLocation="s3://b/k")
 
 

@@ -14,6 +14,7 @@ from localaws.pulumi_provider.values import UNKNOWN
 from tests.unit.pulumi_provider.stub import row
 
 ROLE = "arn:aws:iam::123456789012:role/worker"
+OUTPUT = {"s3OutputPath": "s3://data/runs"}
 VARIANT = {"variantName": "main", "modelName": "m", "instanceType": "ml.g5.xlarge", "initialInstanceCount": 1}
 
 
@@ -87,7 +88,7 @@ def test_numbers_as_text_and_text_as_numbers_pass_as_with_pulumi_aws() -> None:
         "scalableDimension": "sagemaker:variant:DesiredInstanceCount",
     }
     assert faults("Policy", {**target, "name": "p", "stepScalingPolicyConfiguration": steps}) == {}
-    job = {"trainingJobName": "j", "roleArn": ROLE, "hyperParameters": {"epochs": 3}}
+    job = {"trainingJobName": "j", "roleArn": ROLE, "hyperParameters": {"epochs": 3}, "outputDataConfig": OUTPUT}
     assert faults("TrainingJob", job) == {}
 
 

@@ -11,7 +11,7 @@ import pytest
 from pulumi._types import input_type_py_to_pulumi_names
 
 from localaws.pulumi_provider.bind import Node, bind, operation_input, service_model
-from localaws.pulumi_provider.check import _compiled
+from localaws.pulumi_provider.scalars import compiled
 from localaws.pulumi_provider.schema import Form, ResourceType
 from localaws.pulumi_provider.table import TABLE
 
@@ -146,9 +146,9 @@ def test_every_pattern_of_the_api_compiles(row: ResourceType) -> None:
 
     for bound in bind(row).values():
         for pattern in patterns(bound.node):
-            assert _compiled(pattern).pattern
+            assert compiled(pattern).pattern
 
 
 def test_the_table_is_written_for_the_installed_pulumi_aws() -> None:
     assert importlib.metadata.version("pulumi-aws") == "7.51.1"
-    assert len(TABLE) == 21
+    assert len(TABLE) == 42

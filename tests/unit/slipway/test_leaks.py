@@ -7,8 +7,10 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from slipway.leaks import FINDERS, find_leaks, own_name, run_log_streams
+from slipway.leaks import find_leaks, own_name
 from slipway.project import Stack
+from slipway.records import find_records
+from slipway.searches import BY_NAME, BY_TAG
 
 REGION = "eu-west-1"
 
@@ -40,8 +42,8 @@ def test_a_name_is_own_only_when_the_program_makes_it(name: str, own: bool) -> N
 def test_an_empty_account_has_no_leaks(stack: Stack) -> None:
     searched: list[str] = []
     assert find_leaks(stack, searched.append) == []
-    assert searched == [*FINDERS, "tags"]
-    assert run_log_streams(stack) == []
+    assert searched == [*BY_NAME, *BY_TAG, "tags"]
+    assert find_records(stack) == []
 
 
 def test_leftovers_are_found_by_name_in_every_kind_and_neighbours_are_not(stack: Stack) -> None:
@@ -84,7 +86,7 @@ def test_the_logs_of_runs_are_records_not_leaks(stack: Stack) -> None:
     logs.create_log_group(logGroupName="/aws/sagemaker/TrainingJobs")
     for name in ("slipway-dev-0123456789ab-0123abc/algo-1-1", "slipway-dev-eu-0123456789ab-0123abc/algo-1-1"):
         logs.create_log_stream(logGroupName="/aws/sagemaker/TrainingJobs", logStreamName=name)
-    assert run_log_streams(stack) == ["slipway-dev-0123456789ab-0123abc/algo-1-1"]
+    assert [record.name for record in find_records(stack)] == ["slipway-dev-0123456789ab-0123abc/algo-1-1"]
     assert find_leaks(stack) == []
 
 

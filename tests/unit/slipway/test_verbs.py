@@ -22,9 +22,15 @@ from slipway.view import Steps
 
 # The public surface: an option that appears or goes is a decision, not an accident.
 SURFACE = {
+    "ci deploy": {"--policy-pack", "--stack", "-s"},
+    "ci nightly": {"--match", "--out", "--remove", "--stack", "-s"},
+    "ci preview": {"--comment", "--out", "--policy-pack", "--stack", "-s"},
+    "ci pull-request close": {"--comment", "--number"},
+    "ci pull-request open": {"--comment", "--days", "--number", "--policy-pack"},
     "demo": set(),
     "doctor": {"--json"},
     "down": {"--stack", "-s", "--yes"},
+    "init": {"--json", "--region", "--stack", "-s"},
     "invoke": {"--accept", "--content-type", "--stack", "-s"},
     "leaks": {"--json", "--stack", "-s"},
     "local env": set(),
@@ -33,6 +39,12 @@ SURFACE = {
     "local status": {"--json"},
     "local stop": set(),
     "logs": {"--build", "--endpoint", "--follow", "--run", "--stack", "-f", "-s"},
+    "promote": {"--stack", "--up", "-s"},
+    "rollback": {"--stack", "--up", "-s"},
+    "runs": {"--json", "--stack", "-s"},
+    "train": {"--again", "--follow", "--stack", "-f", "-s"},
+    "unlock": {"--stack", "-s"},
+    "verify": {"--json", "--stack", "-s"},
 }
 ROOT = Path(__file__).resolve().parents[3]
 HEAVY = ("torch", "pulumi_aws", "pulumi", "moto", "sklearn", "boto3")

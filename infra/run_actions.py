@@ -1,0 +1,137 @@
+"""Runs by API: wait for one, find the best of a tuning job, register what passed, find what is approved."""
+
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from infra.waiting import ActionFailed, Client, Say, log_tail, poll
+
+ENDED = ("Completed", "Failed", "Stopped")
+RUN_LOGS = "/aws/sagemaker/TrainingJobs"
+CONTENT_TYPES = ["application/json", "application/x-npy", "text/csv", "image/png", "image/jpeg"]
+ANSWER_TYPES = ["application/json", "application/x-npy", "text/csv"]
+NOT_YET = "(known once it has been trained)"
+
+
+def wait_for_run(client: Client, job: str, say: Say) -> str:
+    """The artifact's S3 URI of training job `job`, once it has completed; raises ActionFailed otherwise."""
+    sagemaker = client("sagemaker")
+    shown: list[str] = []
+
+    def look() -> dict[str, Any]:
+        found: dict[str, Any] = sagemaker.describe_training_job(TrainingJobName=job)
+        if found["SecondaryStatus"] not in shown[-1:]:
+            shown.append(found["SecondaryStatus"])
+            say(f"run {job}: {shown[-1]}")
+        return found
+
+    run = poll(look, lambda found: found["TrainingJobStatus"] in ENDED)
+    if run["TrainingJobStatus"] != "Completed":
+        reason = run.get("FailureReason") or run["SecondaryStatus"]
+        raise ActionFailed(
+            f"run {job} {run['TrainingJobStatus'].lower()}: {reason}\n"
+            f"The endpoint was not touched. The end of the run's log:\n"
+            f"{log_tail(client, RUN_LOGS, job + '/')}\n"
+            f"All of it: slipway logs --run {job}\n"
+            "After a change to code, data or settings `pulumi up` starts a new run; "
+            "to run the same again: slipway train --again"
+        )
+    artifact: str = run["ModelArtifacts"]["S3ModelArtifacts"]
+    return artifact
+
+
+def best_of_tuning(client: Client, job: str, say: Say, wait: bool) -> tuple[str, str]:
+    """(run, artifact) of the tuning job's best training job; see Actions.tuned_model."""
+    sagemaker = client("sagemaker")
+    shown: list[str] = []
+
+    def look() -> dict[str, Any]:
+        found: dict[str, Any] = sagemaker.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=job)
+        if (line := _tuning_line(job, found)) not in shown[-1:]:
+            shown.append(line)
+            say(line)
+        return found
+
+    try:
+        tuning = poll(look, lambda found: not wait or found["HyperParameterTuningJobStatus"] in ENDED)
+    except ClientError as error:
+        if wait or error.response["Error"]["Code"] != "ResourceNotFound":
+            raise
+        return NOT_YET, NOT_YET
+    best = tuning.get("BestTrainingJob", {}).get("TrainingJobName")
+    if not wait and not best:
+        return NOT_YET, NOT_YET
+    if not best or (wait and tuning["HyperParameterTuningJobStatus"] != "Completed"):
+        raise ActionFailed(
+            f"tuning job {job} {tuning['HyperParameterTuningJobStatus'].lower()}: "
+            f"{tuning.get('FailureReason', 'no training job passed the gate')}\n"
+            f"{_tuning_line(job, tuning)}\nThe endpoint was not touched. What each was: slipway runs"
+        )
+    found = sagemaker.describe_training_job(TrainingJobName=best)
+    return best, found["ModelArtifacts"]["S3ModelArtifacts"]
+
+
+def _tuning_line(job: str, tuning: dict[str, Any]) -> str:
+    counts = tuning["TrainingJobStatusCounters"]
+    failed = counts.get("RetryableError", 0) + counts.get("NonRetryableError", 0)
+    best = tuning.get("BestTrainingJob", {}).get("FinalHyperParameterTuningJobObjectiveMetric")
+    score = f", best {best['MetricName']} {best['Value']:.4g}" if best else ""
+    done, running = counts.get("Completed", 0), counts.get("InProgress", 0)
+    return f"tuning {job}: {done} done, {running} running, {failed} failed{score}"
+
+
+def register(client: Client, group: str, run: str, image: str, approve: bool) -> str:
+    """The ARN of the run's model package, made unless the group has it already."""
+    sagemaker = client("sagemaker")
+    for summary in packages(sagemaker, group):
+        found = sagemaker.describe_model_package(ModelPackageName=summary["ModelPackageArn"])
+        if found.get("CustomerMetadataProperties", {}).get("run") == run:
+            arn: str = found["ModelPackageArn"]
+            return arn
+    job = sagemaker.describe_training_job(TrainingJobName=run)
+    metrics = {
+        metric["MetricName"].replace(":", "_"): f"{metric['Value']:.6g}"
+        for metric in job.get("FinalMetricDataList", [])
+    }
+    created = sagemaker.create_model_package(
+        ModelPackageGroupName=group,
+        ModelPackageDescription=f"run {run}",
+        InferenceSpecification={
+            "Containers": [{"Image": image, "ModelDataUrl": job["ModelArtifacts"]["S3ModelArtifacts"]}],
+            "SupportedContentTypes": CONTENT_TYPES,
+            "SupportedResponseMIMETypes": ANSWER_TYPES,
+        },
+        ModelApprovalStatus="Approved" if approve else "PendingManualApproval",
+        CustomerMetadataProperties={"run": run, **metrics},
+    )
+    return str(created["ModelPackageArn"])
+
+
+def packages(sagemaker: Any, group: str, **wanted: str) -> list[dict[str, Any]]:
+    """Summaries of the group's packages, newest first."""
+    pages = sagemaker.get_paginator("list_model_packages").paginate(
+        ModelPackageGroupName=group, SortBy="CreationTime", SortOrder="Descending", **wanted
+    )
+    return [summary for page in pages for summary in page["ModelPackageSummaryList"]]
+
+
+def approved_artifact(client: Client, group: str, wait: bool) -> str:
+    """The artifact of the newest approved package; see Actions.approved_model."""
+    sagemaker = client("sagemaker")
+    try:
+        approved = packages(sagemaker, group, ModelApprovalStatus="Approved")
+    except ClientError:
+        if wait:
+            raise
+        approved = []  # a preview of a stack that does not exist yet
+    if approved:
+        found = sagemaker.describe_model_package(ModelPackageName=approved[0]["ModelPackageArn"])
+        artifact: str = found["InferenceSpecification"]["Containers"][0]["ModelDataUrl"]
+        return artifact
+    if not wait:
+        return NOT_YET
+    runs = [summary.get("ModelPackageDescription", "") for summary in packages(sagemaker, group)]
+    raise ActionFailed(
+        f"slipway:model is registry:approved, but no run in {group} is approved. Registered: "
+        f"{', '.join(runs) or 'none'}\nThe endpoint was not touched. Approve one: slipway promote RUN"
+    )

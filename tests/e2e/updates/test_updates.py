@@ -1,0 +1,114 @@
+"""The update matrix, by the real engine: for each change the expected operations, no failed call, nothing left over."""
+
+import json
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.checkout import Checkout
+from tests.e2e.client import Client
+from tests.e2e.test_whole_way import examples
+from tests.e2e.updates import table
+from tests.e2e.updates.cases import GROUPS, QUICK, Change
+from tests.e2e.updates.engine_log import Update, up
+
+
+@pytest.mark.parametrize("group", sorted(GROUPS))
+def test_each_change_does_what_the_table_says(running: Checkout, tmp_path: Path, group: str) -> None:
+    running.configure(training=QUICK)
+    first = running.up()
+    assert first.code == 0, first.text
+    body = json.dumps({"instances": [examples(running)[0]["instance"]]}).encode()
+    for change in GROUPS[group]:
+        proven(running, change, body, tmp_path)
+    running.ok("slipway", "down")
+
+
+def proven(checkout: Checkout, change: Change, body: bytes, folder: Path) -> None:
+    """Make one change under load, and compare what the engine did with the table."""
+    before = checkout.outputs()
+    change.apply(checkout)
+    options = ["--refresh"] if change.name == "refresh" else []
+    client = Client(checkout, "slipway-local", body)
+    with client, meanwhile(checkout, change):
+        update = up(checkout, folder, *options)
+        if not change.downtime:
+            client.more(20)
+    assert change.downtime or not client.failures, (change.name, client.failures[:3])
+    ended(checkout, change, update, before["endpoint_config"])
+    observed = {"operations": list(update.operations)}
+    if os.environ.get("UPDATE_GOLDEN"):
+        table.write(change.name, observed)
+    assert stages(update.operations) == stages(table.read()[change.name]["operations"]), change.name
+
+
+def stages(operations: object) -> tuple[list[str], list[str]]:
+    """All that was done, and the order of what serves; independent resources have no order of their own."""
+    done = list(operations)  # type: ignore[call-overload]
+    chain = ("model", "endpoint configuration", "endpoint", "target", "training job")
+    return sorted(done), [one for one in done if one.split(" ", 1)[1] in chain]
+
+
+def ended(checkout: Checkout, change: Change, update: Update, served_before: str) -> None:
+    if change.fails:
+        assert update.done.code != 0 and change.fails in update.done.text, (change.name, update.done.text)
+        found = checkout.aws("sagemaker").describe_endpoint(EndpointName="slipway-local")
+        assert (found["EndpointStatus"], found["EndpointConfigName"]) == ("InService", served_before)
+        return
+    assert update.done.code == 0, (change.name, update.done.text)
+    checkout.ok("pulumi", "preview", "--expect-no-changes", "--non-interactive")
+    checkout.ok("slipway", "verify")
+    outputs, sagemaker = checkout.outputs(), checkout.aws("sagemaker")
+    assert [one["ModelName"] for one in sagemaker.list_models()["Models"]] == [outputs["model"]]
+    configs = [one["EndpointConfigName"] for one in sagemaker.list_endpoint_configs()["EndpointConfigs"]]
+    assert configs == [outputs["endpoint_config"]]
+    endpoints = [one["EndpointName"] for one in sagemaker.list_endpoints()["Endpoints"]]
+    assert endpoints == ([outputs["endpoint"]] if "endpoint" in outputs else [])
+
+
+@contextmanager
+def meanwhile(checkout: Checkout, change: Change) -> Iterator[None]:
+    """Runs what somebody else does during the change, once the endpoint is being updated."""
+    act = change.during
+    if act is None:
+        yield
+        return
+
+    def wait_and_act() -> None:
+        sagemaker, deadline = checkout.aws("sagemaker"), time.monotonic() + 60
+        while time.monotonic() < deadline:
+            if sagemaker.describe_endpoint(EndpointName="slipway-local")["EndpointStatus"] == "Updating":
+                act(checkout)
+                return
+            time.sleep(0.1)
+
+    thread = threading.Thread(target=wait_and_act, daemon=True)
+    thread.start()
+    yield
+    thread.join(60)
+    assert not thread.is_alive()
+
+
+def test_two_ups_at_once_name_who_holds_the_lock(running: Checkout) -> None:
+    running.configure(training={"hyperparameters": {"model": "cnn", "epochs": 40}})
+    first = running.popen("pulumi", "up", "--yes", "--skip-preview", "--non-interactive")
+    try:
+        deadline = time.monotonic() + 60
+        while not list(running.folder.glob("**/locks/**/*.json")) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        second = running.run("slipway", "train")
+    finally:
+        first.communicate(timeout=120)
+    assert second.code == 1 and "locked" in second.err, second.text
+    assert f"pid {first.pid}" in second.err.replace("PID", "pid") and "slipway unlock" in second.err
+    assert first.returncode == 0
+
+
+def test_the_page_is_what_was_observed() -> None:
+    assert table.PAGE.read_text() == table.page()
+    assert set(table.read()) == {change.name for changes in GROUPS.values() for change in changes}
