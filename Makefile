@@ -7,8 +7,11 @@ help: ## this text
 demo: setup ## the whole way on this machine: train, deploy, answer, tear down, prove it
 	@.venv/bin/slipway demo
 
+# One more than there are cores: the longest tests wait for servers to start and fleets to move.
+WORKERS := $(shell cores=$$(getconf _NPROCESSORS_ONLN); echo $$((cores < 5 ? cores + 1 : 6)))
+
 test: setup-dev ## every test, with the real Pulumi engine, no network but the loopback
-	@.venv/bin/pytest -n auto --maxprocesses 4 --dist worksteal
+	@.venv/bin/pytest -n $(WORKERS) --dist worksteal
 
 check: setup-dev ## lint, format, types, import rules
 	@.venv/bin/ruff check .

@@ -3,8 +3,11 @@
 `pulumi up` starts here; the tests call `program` under mocks.
 """
 
+import atexit
+import gc
 import os
 from collections.abc import Collection
+from pathlib import Path
 
 import pulumi
 from pulumi.runtime.config import get_config_env, get_config_secret_keys_env
@@ -16,10 +19,13 @@ from infra.parts import Parts
 from infra.registry import Registry
 from infra.settings import Settings, SettingsError, read_settings
 
+# Of this file, which the engine runs from the user's checkout; the other modules may be an installed copy.
+ROOT = Path(__file__).resolve().parent.parent
+
 
 def program(settings: Settings, region: str, actions: Actions, secret_keys: Collection[str] = ()) -> None:
     """Declare the whole stack: the table of contents."""
-    parts = Parts.of(settings, region, actions, secret_keys)
+    parts = Parts.of(settings, region, actions, ROOT, secret_keys)
     store = DataStore("store", parts.store_args(), parts.opts)
     network = parts.network()
     access = Access("access", parts.access_args(store, network), parts.opts)
@@ -62,4 +68,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    # At its exit the interpreter would collect every class of pulumi_aws once more, which takes a second.
+    atexit.register(gc.freeze)
     main()

@@ -58,6 +58,13 @@ class Actions:
         """The ARN of the model package of a completed run, registered in model package group `group` once."""
         return await asyncio.to_thread(run_actions.register, self._client, group, run, image, approve)
 
+    def awaits_first_approval(self, prefix: str) -> bool:
+        """Whether the stack whose names begin with `prefix` serves nothing, and no run of it is approved. Only reads.
+
+        Not awaited, for the program declares no endpoint then.
+        """
+        return run_actions.awaits_first_approval(self._client, prefix)
+
     async def approved_model(self, group: str, *, wait: bool) -> str:
         """The artifact of the newest approved package of `group`; with `wait` false a word where there is none.
 

@@ -22,6 +22,7 @@ GITHUB = "token.actions.githubusercontent.com"
 AUDIENCE = "sts.amazonaws.com"
 PULL_REQUEST, PULL_REQUEST_STACKS = "pull_request", "pr-*"
 STATE_KEY = "alias/slipway-state"
+GROUPS = "sagemaker:ListModelPackageGroups"
 PASSED_TO = ["sagemaker.amazonaws.com", "codebuild.amazonaws.com", "lambda.amazonaws.com", "scheduler.amazonaws.com"]
 
 
@@ -159,7 +160,7 @@ def _jobs(scope: Scope) -> list[Statement]:
     )
     kinds = ("training-job/{}-*", "model/{}-*", "endpoint-config/{}-*", "endpoint/{}")
     # A group's packages are listed under the group's name, without a version.
-    packages = ("model-package-group/{}", "model-package/{}/*", "model-package/{}")
+    packages = ("model-package-group/{}-models-*", "model-package/{}-models-*")
     tunings = [scope.known.arn("sagemaker", "hyper-parameter-tuning-job/*")]
     return [
         allow(_actions("sagemaker", named), scope.named("sagemaker", *kinds, *packages)),
@@ -259,4 +260,4 @@ def _unscoped(scope: Scope) -> list[Statement]:
     seen = [action for action, there in own.items() if there and scope.own]
     subscriptions = _actions("sns", "GetSubscriptionAttributes Unsubscribe")
     scaling = _actions("application-autoscaling", targets)
-    return [allow([*scaling, *subscriptions, "logs:DescribeLogGroups", "tag:GetResources", *seen], ANY)]
+    return [allow([*scaling, *subscriptions, "logs:DescribeLogGroups", "tag:GetResources", GROUPS, *seen], ANY)]

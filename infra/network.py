@@ -5,6 +5,9 @@ an interface endpoint, which bills by the hour in each zone whether used or not.
 they fetch packages from the internet, and a VPC that lets them do that would not be this one.
 """
 
+# Not evaluated: pulumi_aws.ec2 takes a third of a second to import, and most stacks have no network of their own.
+from __future__ import annotations
+
 import ipaddress
 from collections.abc import Iterable
 from dataclasses import dataclass

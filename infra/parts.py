@@ -23,8 +23,6 @@ from infra.sections import SECRET_ARN
 from infra.settings import REGISTRY_MODEL, Settings
 from infra.training_job import TrainingRunArgs, artifact_uri
 
-ROOT = Path(__file__).resolve().parent.parent
-
 
 @dataclass(frozen=True, kw_only=True)
 class Parts:
@@ -33,6 +31,8 @@ class Parts:
     settings: Settings
     region: str
     actions: Actions
+    root: Path
+    """The checkout: what is built, and where a relative `data` folder starts."""
     prefix: str
     bundle: Bundle
     account: Output[str]
@@ -40,14 +40,15 @@ class Parts:
     secret_keys: Collection[str]
 
     @classmethod
-    def of(cls, settings: Settings, region: str, actions: Actions, secret_keys: Collection[str]) -> "Parts":
+    def of(cls, settings: Settings, region: str, actions: Actions, root: Path, secret_keys: Collection[str]) -> "Parts":
         provider = _provider(settings, region)
         return cls(
             settings=settings,
             region=region,
             actions=actions,
+            root=root,
             prefix=f"{pulumi.get_project()}-{pulumi.get_stack()}",
-            bundle=make_bundle(ROOT, ROOT / ".slipway" / "build"),
+            bundle=make_bundle(root, root / ".slipway" / "build"),
             account=aws.get_caller_identity_output(opts=InvokeOptions(provider=provider)).account_id,
             opts=ResourceOptions(provider=provider),
             secret_keys=secret_keys,
@@ -60,7 +61,7 @@ class Parts:
             protect=self.settings.protect,
             account=self.account,
             region=self.region,
-            root=ROOT,
+            root=self.root,
             actions=self.actions,
             storage=self.settings.storage,
             log_retention_days=self.settings.log_retention_days,
@@ -103,6 +104,7 @@ class Parts:
                 "asynchronous": serving.mode == "async",
                 "captures": serving.capture is not None,
                 "notifies": serving.mode == "async" and serving.async_.notify,
+                "rolls_back": serving.deployment.rollback and settings.monitoring.alarms,
                 "training_secrets": self.secrets_of("training"),
                 "serving_secrets": self.secrets_of("serving"),
             },
@@ -164,11 +166,17 @@ class Parts:
         return Output.secret if f"slipway:{section}" in self.secret_keys else str
 
     def served_artifact(self, store: DataStore, registry: Registry, run: TrainingRun | None) -> Output[str] | None:
-        """The artifact that `slipway:model` names, or None for off."""
+        """The artifact that `slipway:model` names; None for off, and until the stack's first run is approved."""
         model = self.settings.model
         if model == "off":
             return None
         if model == REGISTRY_MODEL:
+            if self.actions.awaits_first_approval(self.prefix):
+                pulumi.warn(
+                    "slipway:model is registry:approved and no run is approved yet: nothing will be served. "
+                    f"See slipway runs --stack {pulumi.get_stack()}, then slipway promote RUN"
+                )
+                return None
             return self._approved(registry, run)
         if run:
             return run.artifact

@@ -47,6 +47,7 @@ class Known:
     asynchronous: bool = False
     captures: bool = False
     notifies: bool = False
+    rolls_back: bool = False
     training_secrets: tuple[str, ...] = ()
     serving_secrets: tuple[str, ...] = ()
     vpc: str = ""
@@ -104,11 +105,17 @@ def serve(known: Known) -> list[Statement]:
         *_log(known, f"/aws/sagemaker/Endpoints/{known.prefix}", ["*"]),
         _metrics(["/aws/sagemaker/Endpoints", "AWS/SageMaker"]),
         *([allow(["sns:Publish"], [_topic(known)])] if known.notifies else []),
+        *([_watch_alarms(known)] if known.rolls_back else []),
         *_use_key(known, uses, ["s3", *(["sns"] if known.notifies else [])]),
         *_encrypt_volumes(known),
         *_read_secrets(known.serving_secrets),
         *_join_network(known),
     ]
+
+
+def _watch_alarms(known: Known) -> Statement:
+    """SageMaker asks with the model's role whether an alarm calls a deployment back."""
+    return allow(["cloudwatch:DescribeAlarms"], [known.arn("cloudwatch", f"alarm:{known.prefix}-alarm-*")])
 
 
 def build(known: Known) -> list[Statement]:

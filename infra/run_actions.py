@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from infra.waiting import ActionFailed, Client, Say, log_tail, poll
 
@@ -113,6 +113,23 @@ def packages(sagemaker: Any, group: str, **wanted: str) -> list[dict[str, Any]]:
         ModelPackageGroupName=group, SortBy="CreationTime", SortOrder="Descending", **wanted
     )
     return [summary for page in pages for summary in page["ModelPackageSummaryList"]]
+
+
+def awaits_first_approval(client: Client, prefix: str) -> bool:
+    """Whether stack `prefix` has neither an endpoint nor an approved run; see Actions.awaits_first_approval."""
+    sagemaker = client("sagemaker")
+    try:
+        pages = sagemaker.get_paginator("list_model_package_groups").paginate(NameContains=f"{prefix}-models-")
+        groups = [group["ModelPackageGroupName"] for page in pages for group in page["ModelPackageGroupSummaryList"]]
+        own = [group for group in groups if group.startswith(f"{prefix}-models-")]
+        if any(packages(sagemaker, group, ModelApprovalStatus="Approved") for group in own):
+            return False
+        sagemaker.describe_endpoint(EndpointName=prefix)
+    except ClientError as error:
+        return "Could not find endpoint" in str(error)
+    except BotoCoreError:
+        pass  # no keys, no network: the provider says so better
+    return False
 
 
 def approved_artifact(client: Client, group: str, wait: bool) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-from localaws import cloudtrail, ec2, kms, oidc, pushes, roles, s3_policy, signature, sns, wire
+from localaws import corrections, pushes, roles, signature, wire
 from localaws.alarms.store import catch_up
 from localaws.build_run import BuildRun
 from localaws.cloud import Call, Cloud
@@ -43,8 +43,7 @@ class App:
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
         self._started = cloud.clock.now()
-        for service in (s3_policy, cloudtrail, ec2, kms, oidc, sns):
-            service.install()
+        corrections.install()
         self._moto = DomainDispatcherApplication(create_backend_app)
         self._control: dict[tuple[str, str], Callable[[bytes], Any]] = {
             ("GET", "/_localaws/health"): lambda body: self.health(),
@@ -78,6 +77,7 @@ class App:
         answer = front.answer(self._cloud, environ, lambda: _body(environ))
         if answer is not None:
             return _reply(start_response, answer)
+        corrections.before(_scope(environ)[1])
         if _reads_metrics(environ, target):
             catch_up(self._cloud, _scope(environ)[0])
         return self._answer_by_moto(environ, start_response, target)

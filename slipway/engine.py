@@ -81,6 +81,12 @@ class Engine:
         outputs: dict[str, Any] = json.loads(self.call("stack", "output", "--json", "--stack", self.stack.name))
         return outputs
 
+    def protected(self) -> list[str]:
+        """The names of the stack's protected resources."""
+        state = json.loads(self.call("stack", "export", "--stack", self.stack.name))
+        resources = (state.get("deployment") or {}).get("resources") or []
+        return [one["urn"].rsplit("::", 1)[1] for one in resources if one.get("protect")]
+
     def run(self, verb: str, *options: str) -> Iterator[Event]:
         """`pulumi up` or `destroy`, yielding its events, and a Tick whenever there are none for a moment.
 

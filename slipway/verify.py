@@ -39,7 +39,8 @@ def verify(stack: Stack, steps: Steps) -> list[Proven]:
     """Run every check as a step. Raises SlipwayError at the first that fails."""
     outputs = Engine(stack).outputs()
     if not outputs.get("endpoint"):
-        reason = "serving.enabled is false, or model is off" if outputs else "the stack was never up"
+        known = "serving.enabled is false, model is off, or no run is approved yet"
+        reason = known if outputs else "the stack was never up"
         with steps.step("verify") as step:
             step.result = f"nothing is served ({reason})"
         return []

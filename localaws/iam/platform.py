@@ -114,12 +114,19 @@ class Actor:
         """Making the network interfaces of a VpcConfig."""
         where = [f"subnet/{name}" for name in network["Subnets"]]
         where += [f"security-group/{name}" for name in network["SecurityGroupIds"]]
+        vpc = arn("ec2", self.region, f"vpc/{_vpc_of(self.region, network['Subnets'][0])}")
         for resource in ("network-interface/*", *where):
-            self.require("ec2:CreateNetworkInterface", arn("ec2", self.region, resource))
+            self.require("ec2:CreateNetworkInterface", arn("ec2", self.region, resource), ec2_Vpc=vpc)
         for action in NETWORK_CHANGES:
-            self.require(f"ec2:{action}", arn("ec2", self.region, "network-interface/*"))
+            self.require(f"ec2:{action}", arn("ec2", self.region, "network-interface/*"), ec2_Vpc=vpc)
         for kind in NETWORK_READS:
             self.require(f"ec2:Describe{kind}", "*")
+
+
+def _vpc_of(region: str, subnet: str) -> str:
+    """The VPC that a subnet is in; "" when there is no such subnet."""
+    zones = list(backend("ec2", region).subnets.values())
+    return next((zone[subnet].vpc_id for zone in zones if subnet in zone), "")
 
 
 def require(

@@ -37,10 +37,18 @@ def managed(arn: str) -> Policy:
     if found is not None:
         text = next(version.document for version in found.versions if version.version_id == found.default_version_id)
         return policy(arn, text)
-    document = _aws_managed().get(arn.removeprefix(AWS_MANAGED)) if arn.startswith(AWS_MANAGED) else None
-    if document is None:
+    own = aws_managed(arn)
+    if own is None:
         raise PolicyError(f"the managed policy {arn} does not exist")
-    return policy(arn, document["Document"])
+    return policy(arn, own["Document"])
+
+
+def aws_managed(arn: str) -> dict[str, Any] | None:
+    """What moto knows of a policy of AWS's own (Document, Path, dates), or None."""
+    found: dict[str, Any] | None = None
+    if arn.startswith(AWS_MANAGED):
+        found = _aws_managed().get(arn.rsplit("/", 1)[1])  # below a path, as service-role/
+    return found if found and arn == f"{AWS_MANAGED.removesuffix('/')}{found['Path']}{arn.rsplit('/', 1)[1]}" else None
 
 
 @cache

@@ -17,6 +17,8 @@ import boto3
 import yaml
 from botocore.config import Config
 
+from slipway.project import Stack
+
 ROOT = Path(__file__).resolve().parents[2]
 COPIED = ("Dockerfile", "Pulumi.local.yaml", "Pulumi.yaml", "inference", "infra", "pyproject.toml", "requirements.lock",
           "training")  # fmt: skip
@@ -91,6 +93,11 @@ class Checkout:
     def outputs(self) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(self.ok("pulumi", "stack", "output", "--json", "--non-interactive"))
         return found
+
+    def stack(self, name: str = "local") -> Stack:
+        """The stack as slipway's own functions take it."""
+        env = self.environment
+        return Stack(root=self.folder, project="slipway", name=name, region="eu-west-1", environment=env)
 
     def aws(self, service: str) -> Any:
         """A client of the embedded AWS as its administrator. It never retries: a retry would hide a failed call."""

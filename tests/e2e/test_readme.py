@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.checkout import ROOT, TIMEOUT_SECONDS, Checkout
+from tests.e2e.updates.cases import QUICK
 
 README = (ROOT / "README.md").read_text()
 # `make` sets up and tests this very environment; its targets are checked to exist, and are run by whoever tests this.
@@ -19,6 +20,7 @@ def blocks(language: str) -> list[str]:
 
 
 def test_the_commands_run_in_order_in_one_shell(checkout: Checkout) -> None:
+    checkout.configure(training=QUICK)  # the commands are under test, not the training
     script = "\n".join(block for block in blocks("sh") if not BY_MAKE.search(block))
     # A port of its own: a developer's embedded AWS may be running on the usual one.
     assert "slipway local start\n" in script

@@ -16,11 +16,15 @@ Recorded = tuple[list[Declared], dict[str, Any], FakeActions]
 
 
 def recorded(
-    preview: bool = False, unknown: bool = False, secret_keys: Collection[str] = (), **changes: Any
+    preview: bool = False,
+    unknown: bool = False,
+    secret_keys: Collection[str] = (),
+    approved: bool = True,
+    **changes: Any,
 ) -> Recorded:
     """What the program declares for Pulumi.dev.yaml with some keys changed (None removes one).
 
-    `unknown`: in the preview of a stack that was never made.
+    `unknown`: in the preview of a stack that was never made. `approved`: a run is, or something is served already.
     """
     config = yaml.safe_load((ROOT / "Pulumi.dev.yaml").read_text())["config"]
     config |= {f"slipway:{key}": value for key, value in changes.items()}
@@ -28,6 +32,7 @@ def recorded(
         {key: value for key, value in config.items() if value is not None}, "slipway", "dev", {}, secret_keys
     )
     actions = FakeActions()
+    actions.approved = approved
     declared, exports = record(
         lambda: program(settings, region, actions, secret_keys), preview=preview, unknown=unknown
     )  # type: ignore[arg-type]

@@ -51,6 +51,7 @@ class FakeActions:
         self.asked: list[tuple[str, ...]] = []
         self.moves: list[Move] = []
         self.running = 0
+        self.approved = True
 
     async def uploaded_folder(self, folder: Folder, bucket: str, resource: pulumi.Resource | None) -> str:
         self.asked.append(("upload", folder.sha256))
@@ -71,6 +72,9 @@ class FakeActions:
     async def registered_model(self, group: str, run: str, image: str, approve: bool) -> str:
         self.asked.append(("register", run, str(approve)))
         return f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:model-package/{group}/1"
+
+    def awaits_first_approval(self, prefix: str) -> bool:
+        return not self.approved
 
     async def approved_model(self, group: str, *, wait: bool) -> str:
         self.asked.append(("approved", group))

@@ -222,6 +222,17 @@ def test_an_approved_model_is_served_while_the_new_run_waits_for_its_approval(de
     assert only(declared, "ModelPackageGroup").retain_on_delete
 
 
+def test_until_a_first_run_is_approved_it_is_trained_and_registered_and_nothing_is_served(
+    declare: Callable[..., Any],
+) -> None:
+    declared, exports, actions = declare(
+        model="registry:approved", preset="prod", serving={"instances": {"min": 2}}, approved=False
+    )
+    assert [what for what, *_ in actions.asked] == ["build", "train", "register"]
+    assert "run" in exports and "endpoint" not in exports
+    assert not [one for one in declared if one.type.startswith("aws:sagemaker/endpoint")]
+
+
 def policy_text(declared: list[Declared], name: str) -> str:
     (found,) = [one for one in declared if one.name == name and one.type.endswith(":RolePolicy")]
     text: str = found.inputs["policy"]

@@ -1,4 +1,4 @@
-"""The changes that a stack goes through while a client calls its endpoint without pause."""
+"""The changes that a stack goes through while a client calls its endpoint all the time."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,6 +26,14 @@ class Change:
 
 def setting(**changes: Any) -> Apply:
     return lambda checkout: checkout.configure(**changes)
+
+
+def in_turn(*steps: Apply) -> Apply:
+    def apply(checkout: Checkout) -> None:
+        for step in steps:
+            step(checkout)
+
+    return apply
 
 
 def line_in(file: str, line: str) -> Apply:
@@ -74,7 +82,7 @@ def own_image(checkout: Checkout) -> None:
     checkout.configure(image=f"{uri.rsplit('/', 1)[0]}/team/model:1")
 
 
-FAST = {"wait_seconds": 1, "termination_wait_seconds": 0, "timeout_minutes": 10}
+FAST = {"rollback": True, "wait_seconds": 1, "termination_wait_seconds": 0, "timeout_minutes": 10}
 SICK = 'raise SystemExit("this server never becomes healthy")'
 
 # In the order in which they are applied, each to what the ones before it left.
@@ -108,15 +116,28 @@ ORDINARY = (
         apply=setting(monitoring={"alarms": True, "p99_latency_ms": 900}),
     ),
     Change(name="tags", what="owner, a tag of every resource", apply=setting(owner="somebody-else")),
-    Change(name="gate", what="a run below its gate", apply=setting(training={"min_accuracy": 1.0}), fails="below"),
-    Change(name="gate undone", what="back to the gate of before", apply=setting(training={"min_accuracy": 0.3})),
-    Change(name="refresh", what="the scaling target was deleted by hand: up --refresh", apply=scaling_target_goes),
+    Change(
+        name="gate",
+        what="a run below its gate",
+        apply=setting(training={"min_accuracy": 1.0}),
+        fails="The endpoint was not touched",
+    ),
+    Change(
+        name="refresh",
+        what="the gate of before; the scaling target was deleted by hand: up --refresh",
+        apply=in_turn(setting(training={"min_accuracy": 0.3}), scaling_target_goes),
+    ),
 )
 GUARDED = (
     Change(
         name="deployment policy",
-        what="serving.deployment.strategy: canary",
-        apply=setting(serving={"deployment": {"strategy": "canary", "step_percent": 50, **FAST}}),
+        what="serving.deployment.strategy: canary, and two instances, which it needs",
+        apply=setting(
+            serving={
+                "instances": {"min": 2, "max": 3},
+                "deployment": {"strategy": "canary", "step_percent": 50, **FAST},
+            }
+        ),
     ),
     Change(
         name="canary",
@@ -136,10 +157,7 @@ GUARDED = (
     Change(
         name="linear after the rollback",
         what="the same model again, by linear steps, the alarm at rest",
-        apply=lambda checkout: (
-            alarm_rests(checkout),
-            checkout.configure(serving={"deployment": {"strategy": "linear", "step_percent": 50, **FAST}}),
-        )[-1],
+        apply=in_turn(alarm_rests, setting(serving={"deployment": {"strategy": "linear", "step_percent": 50, **FAST}})),
     ),
     Change(
         name="unhealthy container",
@@ -150,11 +168,11 @@ GUARDED = (
     Change(
         name="mended container",
         what="the same code mended, by rolling",
-        apply=lambda checkout: (
-            line_out("inference/__main__.py", SICK)(checkout),
-            line_in("inference/encode.py", "# two")(checkout),
-            checkout.configure(serving={"deployment": {"strategy": "rolling", "step_percent": 50, **FAST}}),
-        )[-1],
+        apply=in_turn(
+            line_out("inference/__main__.py", SICK),
+            line_in("inference/encode.py", "# two"),
+            setting(serving={"deployment": {"strategy": "rolling", "step_percent": 50, **FAST}}),
+        ),
     ),
 )
 HEAVY = (

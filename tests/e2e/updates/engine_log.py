@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.e2e.checkout import Checkout, Done
 
-DONE_BY_HALVES = {"replace", "delete-replaced", "create-replacement"}
+UNSEEN = {"same", "replace", "read", "refresh", "remove-pending-replace"}
 NAMES = {"create-replacement": "create", "delete-replaced": "delete", "discard": "forget"}
 
 
@@ -31,7 +31,7 @@ def up(checkout: Checkout, folder: Path, *options: str) -> Update:
         if not event:
             continue
         facts = event["metadata"]
-        if facts["type"].startswith("aws:") and facts["op"] not in ("same", "replace", "read"):
+        if facts["type"].startswith("aws:") and facts["op"] not in UNSEEN:
             operations.append(f"{NAMES.get(facts['op'], facts['op'])} {kind(facts['type'])}")
     return Update(done=done, operations=tuple(operations))
 

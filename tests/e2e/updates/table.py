@@ -4,6 +4,7 @@ UPDATE_GOLDEN=1 pytest -n 0 tests/e2e/updates      observe anew and write both; 
 """
 
 import json
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,10 @@ GOLDEN = Path(__file__).parent / "updates.golden.json"
 PAGE = ROOT / "docs" / "updates.md"
 HEAD = """# What an update does
 
-What `pulumi up` does for each change, in the order in which the engine did it, while a client calls the endpoint
-without pause. After each change a second `up` changes nothing, and of models, configurations and endpoints only those
-in use are left. The page is written by the tests in `tests/e2e/updates`, which run the real engine on the embedded AWS:
-it is not a record of AWS.
+What `pulumi up` does for each change, in the order in which the engine did it, while a client calls the endpoint some
+sixty times a second. After each change a second `up` changes nothing, and of models, configurations and endpoints only
+those in use are left. The page is written by the tests in `tests/e2e/updates`, which run the real engine on the
+embedded AWS: it is not a record of AWS.
 
 A change that fails leaves the endpoint answering as before; what was made for it goes with the next `up` that succeeds.
 
@@ -45,12 +46,18 @@ def write(name: str, row: Row) -> None:
     PAGE.write_text(page())
 
 
+def folded(operations: list[str]) -> list[str]:
+    """Neighbours that are the same are counted."""
+    counted = [(name, len(list(same))) for name, same in groupby(operations)]
+    return [name if count == 1 else f"{name} ({count})" for name, count in counted]
+
+
 def page() -> str:
     rows = read()
     lines = []
     for change in (change for changes in GROUPS.values() for change in changes):
         row = rows.get(change.name, {"operations": []})
-        done = ", ".join(row["operations"]) or "nothing"
+        done = ", ".join(folded(row["operations"])) or "nothing"
         end = f"; then it fails: {change.fails} ..." if change.fails else ""
         failed = "those while there is no endpoint" if change.downtime else "0"
         lines.append(f"| {change.name} | {change.what} | {done}{end} | {failed} |")

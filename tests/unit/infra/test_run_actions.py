@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from infra import waiting
-from infra.run_actions import NOT_YET, approved_artifact, best_of_tuning, register
+from infra.run_actions import NOT_YET, approved_artifact, awaits_first_approval, best_of_tuning, register
 from infra.waiting import ActionFailed
 
 GROUP, RUN, IMAGE = "slipway-dev-models-abc1234", "slipway-dev-0123456789ab-abc1234", "image:1"
@@ -77,6 +77,22 @@ def test_the_newest_approved_package_is_served() -> None:
     register(lambda service: sagemaker, GROUP, RUN, IMAGE, approve=True)
     register(lambda service: sagemaker, GROUP, RUN + "-pending", IMAGE, approve=False)
     assert approved_artifact(lambda service: sagemaker, GROUP, wait=True) == ARTIFACT
+
+
+def test_a_stack_awaits_its_first_approval_until_it_serves_or_a_run_is_approved() -> None:
+    sagemaker = SageMaker()
+    register(lambda service: sagemaker, GROUP, RUN, IMAGE, approve=False)
+    assert awaits_first_approval(lambda service: sagemaker, "slipway-dev")
+    role = "arn:aws:iam::123456789012:role/serve"
+    sagemaker.create_model(ModelName="m", ExecutionRoleArn=role, PrimaryContainer={"Image": IMAGE})
+    variant = {"VariantName": "a", "ModelName": "m", "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
+    sagemaker.create_endpoint_config(EndpointConfigName="one", ProductionVariants=[variant])
+    sagemaker.create_endpoint(EndpointName="slipway-dev", EndpointConfigName="one")
+    assert not awaits_first_approval(lambda service: sagemaker, "slipway-dev")
+    sagemaker.delete_endpoint(EndpointName="slipway-dev")
+    register(lambda service: sagemaker, GROUP, RUN + "-passed", IMAGE, approve=True)
+    assert not awaits_first_approval(lambda service: sagemaker, "slipway-dev")
+    assert awaits_first_approval(lambda service: sagemaker, "slipway-dev-2"), "another stack's approval"
 
 
 def test_nothing_approved_names_what_is_registered_and_how_to_approve_it() -> None:

@@ -142,7 +142,8 @@ def test_an_entrypoint_replaces_the_images(aws: Aws) -> None:
         algorithm={"ContainerEntrypoint": ["python3", "/opt/ml/input/data/code/train.py"]},
         InputDataConfig=[channel("code", script.rsplit("/", 1)[0] + "/")],
     )
-    assert aws.job_done(name)["TrainingJobStatus"] == "Completed"
+    job = aws.job_done(name)
+    assert job["TrainingJobStatus"] == "Completed", (job["FailureReason"], aws.job_log(name))
     assert aws.job_log(name)[0] == "own script"
 
 

@@ -303,3 +303,17 @@ def test_an_arn_in_a_path_names_its_resource(worker: Worker) -> None:
     arn = f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule-group/mine"
     text = denied(lambda: worker().client("scheduler").list_tags_for_resource(ResourceArn=arn))
     assert f"scheduler:ListTagsForResource on resource: {arn} " in text
+
+
+def test_aws_s_own_managed_policies_can_be_attached_and_decide(aws: Aws, reader: RoleClients) -> None:
+    iam, role = aws.client("iam"), reader.role.rsplit("/", 1)[1]
+    iam.attach_role_policy(RoleName=role, PolicyArn="arn:aws:iam::aws:policy/AWSDenyAll")
+    read = {"Bucket": aws.bucket, "Key": "mine/a"}
+    assert "explicit deny" in denied(lambda: reader.client("s3").get_object(**read))
+    iam.detach_role_policy(RoleName=role, PolicyArn="arn:aws:iam::aws:policy/AWSDenyAll")
+    assert reader.client("s3").get_object(**read)["Body"].read() == b"1"
+    below_a_path = "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
+    iam.attach_role_policy(RoleName=role, PolicyArn=below_a_path)
+    for wrong in ("AWSDenyMost", "AWSLambdaBasicExecutionRole"):
+        with pytest.raises(ClientError, match="NoSuchEntity"):
+            iam.attach_role_policy(RoleName=role, PolicyArn=f"arn:aws:iam::aws:policy/{wrong}")

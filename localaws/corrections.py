@@ -1,0 +1,27 @@
+"""Rules of AWS that moto leaves out or has wrong, put into its classes.
+
+EC2's wait for the first request that may be EC2's: moto's module of it takes a second to import.
+"""
+
+from functools import cache
+
+from localaws import cloudtrail, kms, managed_policies, oidc, s3_logging, s3_policy, sns
+
+
+def install() -> None:
+    """Put in all rules but EC2's. Doing it twice does no harm."""
+    for service in (s3_logging, s3_policy, cloudtrail, kms, managed_policies, oidc, sns):
+        service.install()
+
+
+def before(service: str) -> None:
+    """Put in what a request to this service needs; "" is a service that nobody named."""
+    if service in ("ec2", ""):
+        _install_ec2()
+
+
+@cache
+def _install_ec2() -> None:
+    from localaws import ec2
+
+    ec2.install()
