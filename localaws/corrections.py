@@ -5,12 +5,12 @@ EC2's wait for the first request that may be EC2's: moto's module of it takes a 
 
 from functools import cache
 
-from localaws import cloudtrail, kms, managed_policies, oidc, s3_logging, s3_policy, sns
+from localaws import cloudtrail, kms, managed_policies, oidc, s3_logging, s3_markers, s3_policy, sns
 
 
 def install() -> None:
     """Put in all rules but EC2's. Doing it twice does no harm."""
-    for service in (s3_logging, s3_policy, cloudtrail, kms, managed_policies, oidc, sns):
+    for service in (s3_logging, s3_markers, s3_policy, cloudtrail, kms, managed_policies, oidc, sns):
         service.install()
 
 

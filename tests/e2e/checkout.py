@@ -20,7 +20,7 @@ from botocore.config import Config
 from slipway.project import Stack
 
 ROOT = Path(__file__).resolve().parents[2]
-COPIED = ("Dockerfile", "Pulumi.local.yaml", "Pulumi.yaml", "inference", "infra", "pyproject.toml", "requirements.lock",
+COPIED = ("Dockerfile", "Pulumi.local.yaml", "Pulumi.prod.yaml", "Pulumi.yaml", "inference", "infra", "pyproject.toml", "requirements.lock",
           "training")  # fmt: skip
 TIMEOUT_SECONDS = 300  # a hang, not a slow machine
 
@@ -70,6 +70,20 @@ class Checkout:
             process.communicate()
             raise
         return Done(code=process.returncode, out=out, err=err)
+
+    def shell(self, script: str) -> Done:
+        """Run the commands of a page in order, in one shell that stops at the first that fails."""
+        env = {**self.environment, "PATH": f"{Path(sys.prefix) / 'bin'}:{self.environment['PATH']}"}
+        done = subprocess.run(
+            ["bash", "-euxo", "pipefail", "-c", script],
+            cwd=self.folder,
+            env=env,
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            timeout=TIMEOUT_SECONDS,
+        )
+        return Done(code=done.returncode, out=done.stdout, err=done.stderr)
 
     def ok(self, *words: str) -> str:
         """Run a command that must succeed; its standard output."""

@@ -1,12 +1,11 @@
 """Each role does its job and nothing else: one stack, whose roles' keys the embedded AWS judges request by request.
 
-What `up` needs of train, serve and build it does as these roles; deploy makes an update; schedule and guard stop it all.
+What `up` needs of train, serve and build it does as these roles; deploy makes an update; schedule and guard stop all.
 """
 
 import json
 from collections.abc import Callable
 from typing import Any
-
 
 from tests.e2e.checkout import Checkout
 from tests.e2e.updates.cases import QUICK

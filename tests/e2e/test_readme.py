@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.checkout import ROOT, TIMEOUT_SECONDS, Checkout
+from tests.e2e.checkout import ROOT, Checkout
 from tests.e2e.updates.cases import QUICK
 
 README = (ROOT / "README.md").read_text()
@@ -25,19 +25,10 @@ def test_the_commands_run_in_order_in_one_shell(checkout: Checkout) -> None:
     # A port of its own: a developer's embedded AWS may be running on the usual one.
     assert "slipway local start\n" in script
     script = script.replace("slipway local start\n", "slipway local start --port 0\n")
-    environment = {**checkout.environment, "PATH": f"{Path(sys.prefix) / 'bin'}:{checkout.environment['PATH']}"}
-    done = subprocess.run(
-        ["bash", "-euxo", "pipefail", "-c", script],
-        cwd=checkout.folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
-        timeout=TIMEOUT_SECONDS,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "none: nothing of slipway-local exists" in done.stdout
-    assert done.stdout.count('{"predictions":[{"label":"0"') == 1
+    done = checkout.shell(script)
+    assert done.code == 0, done.text
+    assert "none: nothing of slipway-local exists" in done.out
+    assert done.out.count('{"predictions":[{"label":"0"') == 1
 
 
 def test_the_targets_of_make_exist() -> None:
@@ -51,7 +42,7 @@ def test_the_targets_of_make_exist() -> None:
 def test_commands_that_need_an_account_have_the_options_they_are_given(line: str, pulumi_bin: Path) -> None:
     program, *words = line.split()
     folder = pulumi_bin if program == "pulumi" else Path(sys.prefix) / "bin"
-    verbs = [word for word in words if re.fullmatch(r"login|stack|init|preview|up|invoke|down", word)]
+    verbs = [word for word in words if re.fullmatch(r"init|preview|up|verify|invoke|down", word)]
     done = subprocess.run([folder / program, *verbs, "--help"], capture_output=True, text=True, check=True)
     for option in (word for word in words if word.startswith("--")):
         assert option in done.stdout
