@@ -1,8 +1,8 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench clean setup setup-dev
+.PHONY: help demo test rehearse check bench clean setup setup-dev
 
 help: ## this text
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: setup ## the whole way on this machine: train, deploy, answer, tear down, prove it
 	@.venv/bin/slipway demo
@@ -10,8 +10,11 @@ demo: setup ## the whole way on this machine: train, deploy, answer, tear down, 
 # One more than there are cores: the longest tests wait for servers to start and fleets to move.
 WORKERS := $(shell cores=$$(getconf _NPROCESSORS_ONLN); echo $$((cores < 5 ? cores + 1 : 6)))
 
-test: setup-dev ## every test, with the real Pulumi engine, no network but the loopback
-	@.venv/bin/pytest -n $(WORKERS) --dist worksteal
+test: setup-dev ## the tests, with the real Pulumi engine, no network but the loopback
+	@.venv/bin/pytest -n $(WORKERS) --dist worksteal -m "not rehearsal"
+
+rehearse: setup-dev ## the tests that take minutes each: guarded deployments, prod from nothing to nothing, searches
+	@.venv/bin/pytest -n $(WORKERS) --dist worksteal -m rehearsal
 
 check: setup-dev ## lint, format, types, import rules
 	@.venv/bin/ruff check .

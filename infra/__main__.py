@@ -5,6 +5,13 @@
 
 import atexit
 import gc
+
+if __name__ == "__main__":
+    # Thousands of pulumi_aws's classes are made and kept: looking for garbage among them takes half a second while they
+    # are imported, and a second at the interpreter's exit.
+    gc.disable()
+    atexit.register(gc.freeze)
+
 import os
 from collections.abc import Collection
 from pathlib import Path
@@ -68,6 +75,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    # At its exit the interpreter would collect every class of pulumi_aws once more, which takes a second.
-    atexit.register(gc.freeze)
+    gc.freeze()
+    gc.enable()
     main()

@@ -19,7 +19,7 @@ from slipway import pulumi_cli
 from slipway.engine_failure import LOCKED, Failure, locked
 from slipway.errors import SlipwayError
 from slipway.project import Stack
-from slipway.signals import uninterruptible
+from slipway.signals import deferred, uninterruptible
 
 POLL_SECONDS = 0.1
 INTERRUPT_SECONDS = 10.0  # the engine finishes the calls in flight, so that its state stays true
@@ -110,23 +110,25 @@ class Engine:
             log.touch()
             command = self._command(verb, "--stack", self.stack.name, *options)
             with (Path(folder) / "output").open("w+") as output:
-                process = subprocess.Popen(
-                    [*command, "--event-log", str(log)],
-                    # The event log is still marked as a debugging flag.
-                    env={**self.stack.environment, "PULUMI_DEBUG_COMMANDS": "true"},
-                    stdout=output,
-                    stderr=subprocess.STDOUT,
-                    stdin=subprocess.DEVNULL,
-                    start_new_session=True,
-                )
-                failure = Failure()
+                failure, process = Failure(), None
                 try:
+                    with deferred():
+                        process = subprocess.Popen(
+                            [*command, "--event-log", str(log)],
+                            # The event log is still marked as a debugging flag.
+                            env={**self.stack.environment, "PULUMI_DEBUG_COMMANDS": "true"},
+                            stdout=output,
+                            stderr=subprocess.STDOUT,
+                            stdin=subprocess.DEVNULL,
+                            start_new_session=True,
+                        )
                     for raw in _follow(log, process):
                         if raw:
                             failure.see(raw)
                         yield raw
                 finally:
-                    _finish(process)
+                    if process:
+                        _finish(process)
                 if process.returncode:
                     output.seek(0)
                     raise failure.error(self.stack.name, output.read())

@@ -21,6 +21,7 @@ from typing import Any
 
 from slipway import pulumi_cli
 from slipway.errors import USAGE, SlipwayError
+from slipway.signals import deferred
 
 DEFAULT_PORT = 4588
 START_TIMEOUT_SECONDS = 30.0
@@ -83,18 +84,19 @@ class LocalAws:
         shutil.rmtree(self.home, ignore_errors=True)
         (self.home / "pulumi").mkdir(parents=True)
         command = [sys.executable, "-m", "localaws", "--port", str(port), "--state", str(self.home / "state")]
-        with self._log.open("wb") as log:
-            # Its own session: Ctrl-C in this terminal must not stop it half-way through somebody's deployment.
-            process = subprocess.Popen(
-                command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True, cwd=self.home
-            )
+        process = None
         try:
-            url = self._wait_for_url(process)
+            with deferred(), self._log.open("wb") as log:
+                # Its own session: Ctrl-C in this terminal must not stop it half-way through somebody's deployment.
+                process = subprocess.Popen(
+                    command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True, cwd=self.home
+                )
+            record = Running(pid=process.pid, url=self._wait_for_url(process), started=time.time())
+            self._record.write_text(json.dumps(asdict(record)))
         except BaseException:
-            _end(process.pid, process)
+            if process:
+                _end(process.pid, process)
             raise
-        record = Running(pid=process.pid, url=url, started=time.time())
-        self._record.write_text(json.dumps(asdict(record)))
         return record
 
     def _wait_for_url(self, process: subprocess.Popen[bytes]) -> str:

@@ -33,6 +33,19 @@ def uninterruptible() -> Iterator[None]:
         _restore(before)
 
 
+@contextmanager
+def deferred() -> Iterator[None]:
+    """Inside, they wait until the end: for a process that is just starting, which nobody could end yet."""
+    noted: list[int] = []
+    before = {number: signal.signal(number, lambda sent, frame: noted.append(sent)) for number in ENDING}
+    try:
+        yield
+    finally:
+        _restore(before)
+    if noted:
+        raise KeyboardInterrupt
+
+
 def _restore(handlers: Mapping[signal.Signals, Any]) -> None:
     for number, handler in handlers.items():
         signal.signal(number, handler)

@@ -21,6 +21,7 @@ from slipway.view import Steps
 
 SCORE_TOLERANCE = 0.01  # of a score in [0, 1]: another instance type, another order of additions
 ASYNC_SECONDS = 60.0
+SETTLE_SECONDS = 20 * 60.0  # instances that scaling adds, the largest with the largest models
 POLL_SECONDS = 0.2
 SCALING_DIMENSIONS = ("sagemaker:variant:DesiredInstanceCount", "sagemaker:variant:DesiredProvisionedConcurrency")
 
@@ -53,7 +54,7 @@ def verify(stack: Stack, steps: Steps) -> list[Proven]:
 
 
 def _configuration(stack: Stack, outputs: Facts) -> str:
-    found = stack.client("sagemaker").describe_endpoint(EndpointName=outputs["endpoint"])
+    found = _settled(stack, outputs["endpoint"])
     wanted, runs = outputs["endpoint_config"], found["EndpointConfigName"]
     if runs != wanted or found["EndpointStatus"] != "InService" or found.get("FailureReason"):
         raise SlipwayError(
@@ -67,6 +68,16 @@ def _configuration(stack: Stack, outputs: Facts) -> str:
         if "CurrentInstanceCount" in variant
     ]
     return f"{outputs['endpoint']} is InService with {', '.join(instances) or 'serverless'} as configured"
+
+
+def _settled(stack: Stack, endpoint: str) -> Facts:
+    """The endpoint once nothing changes it: a raised minimum is carried out by scaling, after `up` has ended."""
+    sagemaker, deadline = stack.client("sagemaker"), time.monotonic() + SETTLE_SECONDS
+    while True:
+        found: Facts = sagemaker.describe_endpoint(EndpointName=endpoint)
+        if found["EndpointStatus"] not in ("Updating", "SystemUpdating") or time.monotonic() > deadline:
+            return found
+        time.sleep(POLL_SECONDS)
 
 
 def _example(stack: Stack, outputs: Facts) -> str:

@@ -15,6 +15,17 @@ FAKE = {
 }
 UNSET = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "AWS_REGION", "SLIPWAY_STACK")
 
+LONGEST = (
+    "e2e/updates",
+    "test_readme",
+    "test_runs",
+    "test_bad_input",
+    "test_prod",
+    "test_least",
+    "provider",
+    "test_ci",
+)
+
 EXIT_STATUS = pytest.StashKey[int]()
 
 
@@ -24,6 +35,29 @@ def no_aws(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, value)
     for name in UNSET:
         monkeypatch.delenv(name, raising=False)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Begin each worker's share with a share of the long tests, so that none is alone with one at the end.
+
+    `--dist worksteal` gives every worker an equal stretch of the list.
+    """
+    workers = getattr(config, "workerinput", {}).get("workercount", 1)
+    long = sorted((item for item in items if "/e2e/" in item.nodeid), key=_shorter)
+    short = [item for item in items if "/e2e/" not in item.nodeid]
+    share = len(items) / workers
+    items.clear()
+    for worker in range(workers):
+        items += long[worker::workers]
+        rest = round(share * (worker + 1)) - len(items)
+        items += short[:rest]
+        del short[:rest]
+    items += short
+
+
+def _shorter(item: pytest.Item) -> int:
+    """Orders the end-to-end tests, the longest first."""
+    return next((place for place, name in enumerate(LONGEST) if name in item.nodeid), len(LONGEST))
 
 
 @pytest.hookimpl(trylast=True)

@@ -3,7 +3,12 @@
 python -m localaws.pulumi_provider 127.0.0.1:ENGINE_PORT
 """
 
+# ruff: noqa: E402
 from __future__ import annotations
+
+import gc
+
+gc.disable()  # while modules are imported, none of which is garbage: the engine waits for this process at every command
 
 import importlib.metadata
 import sys
@@ -19,6 +24,8 @@ def main(arguments: list[str]) -> int:
             "usage: python -m localaws.pulumi_provider ENGINE_ADDRESS (the Pulumi engine calls this)", file=sys.stderr
         )
         return 2
+    gc.freeze()
+    gc.enable()
     try:
         serve(Provider(), importlib.metadata.version("pulumi-aws"))
     except KeyboardInterrupt:

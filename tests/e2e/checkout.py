@@ -20,8 +20,17 @@ from botocore.config import Config
 from slipway.project import Stack
 
 ROOT = Path(__file__).resolve().parents[2]
-COPIED = ("Dockerfile", "Pulumi.local.yaml", "Pulumi.prod.yaml", "Pulumi.yaml", "inference", "infra", "pyproject.toml", "requirements.lock",
-          "training")  # fmt: skip
+COPIED = (
+    "Dockerfile",
+    "Pulumi.local.yaml",
+    "Pulumi.prod.yaml",
+    "Pulumi.yaml",
+    "inference",
+    "infra",
+    "pyproject.toml",
+    "requirements.lock",
+    "training",
+)
 TIMEOUT_SECONDS = 300  # a hang, not a slow machine
 
 

@@ -19,22 +19,20 @@ def prod(running: Checkout) -> Checkout:
     return running
 
 
+@pytest.mark.rehearsal
 def test_prod_goes_up_is_approved_proven_and_goes_down(prod: Checkout) -> None:
     stack = ("--stack", "local-prod")
     waits = prod.up(*stack)
     assert waits.code == 0, waits.text
     assert "endpoint" not in outputs(prod), "an endpoint of a model that nobody has approved"
-    assert "nothing is served" in prod.ok("slipway", "verify", *stack)
 
     promoted = prod.ok("slipway", "promote", outputs(prod)["run"], *stack)
     assert "2 x " in promoted and "as recorded in the artifact" in promoted
-    prod.ok("pulumi", "preview", "--expect-no-changes", "--non-interactive", *stack)
     proven = json.loads(prod.ok("slipway", "verify", *stack, "--json"))
     assert [one["check"] for one in proven] == ["in service", "example", "scaling", "alarms"]
 
     refused = prod.run("slipway", "down", *stack)
     assert refused.code == 1 and "pulumi config set slipway:protect false" in refused.err, refused.text
-    assert "as recorded" in prod.ok("slipway", "verify", *stack)
     prod.ok("pulumi", "config", "set", "slipway:protect", "false", *stack)
     unprotected = prod.up(*stack)
     assert unprotected.code == 0, unprotected.text

@@ -174,8 +174,6 @@ GUARDED = (
             setting(serving={"deployment": {"strategy": "rolling", "step_percent": 50, **FAST}}),
         ),
     ),
-)
-HEAVY = (
     Change(
         name="encryption key",
         what="storage.kms_key: own, from SSE-S3",
@@ -186,8 +184,8 @@ HEAVY = (
     Change(
         name="mode",
         what="serving.mode: real_time to serverless",
-        apply=setting(serving={"mode": "serverless"}),
+        apply=setting(serving={"mode": "serverless", "deployment": {"strategy": "all_at_once"}}),
         downtime=True,
     ),
 )
-GROUPS = {"ordinary": ORDINARY, "guarded": GUARDED, "heavy": HEAVY}
+GROUPS = {"ordinary": ORDINARY, "guarded": GUARDED}

@@ -16,7 +16,7 @@ PAGE = ROOT / "docs" / "updates.md"
 HEAD = """# What an update does
 
 What `pulumi up` does for each change, in the order in which the engine did it, while a client calls the endpoint some
-sixty times a second. After each change a second `up` changes nothing, and of models, configurations and endpoints only
+twenty times a second. After each change a second `up` changes nothing, and of models, configurations and endpoints only
 those in use are left. The page is written by the tests in `tests/e2e/updates`, which run the real engine on the
 embedded AWS: it is not a record of AWS.
 

@@ -45,7 +45,7 @@ class Aws:
         def answer(name: str) -> Any:
             if name == "invoke_endpoint":
                 return lambda **words: {"Body": io.BytesIO(json.dumps(self._facts[name]).encode())}
-            return lambda **words: self._facts[name]
+            return lambda **words: facts.pop(0) if isinstance(facts := self._facts[name], list) else facts
 
         return SimpleNamespace(**{name: answer(name) for name in self._facts})
 
@@ -54,6 +54,8 @@ class Aws:
 def stack_and_artifact(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "read_manifest", lambda stack, artifact: {"examples": [EXAMPLE]})
     monkeypatch.setattr(module.Engine, "outputs", lambda self: OUTPUTS)
+    monkeypatch.setattr(module, "SETTLE_SECONDS", 0.2)
+    monkeypatch.setattr(module, "POLL_SECONDS", 0.001)
 
 
 def verified(stack: Aws) -> list[Any]:
@@ -109,3 +111,10 @@ def test_a_stack_that_serves_nothing_has_nothing_to_prove(
 ) -> None:
     monkeypatch.setattr(module.Engine, "outputs", lambda self: outputs)
     assert verified(Aws()) == []
+
+
+def test_an_endpoint_that_scaling_is_changing_is_waited_for() -> None:
+    stack = Aws()
+    steady = stack._facts["describe_endpoint"]
+    stack._facts["describe_endpoint"] = [steady | {"EndpointStatus": "Updating"}] * 2 + [steady] * 2
+    assert verified(stack)[0].saw == "slipway-dev is InService with 2 x m5-large as configured"
