@@ -136,7 +136,7 @@ def test_a_failure_gives_its_reason(aws: Aws) -> None:
 
 
 def test_an_entrypoint_replaces_the_images(aws: Aws) -> None:
-    script = aws.put("code/train.py", TRAIN.replace("accuracy: 0.5;", "own script"))
+    script = aws.put("own-script/train.py", TRAIN.replace("accuracy: 0.5;", "own script"))
     name = aws.train(
         "public.ecr.aws/deep-learning-containers/pytorch:2.13",
         algorithm={"ContainerEntrypoint": ["python3", "/opt/ml/input/data/code/train.py"]},
