@@ -5,6 +5,7 @@ from typing import Any
 
 import boto3
 import pytest
+import yaml
 from moto import mock_aws
 
 from slipway.leaks import find_leaks, own_name
@@ -13,6 +14,7 @@ from slipway.records import find_records
 from slipway.searches import BY_NAME, BY_TAG
 
 REGION = "eu-west-1"
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture
@@ -99,3 +101,13 @@ def test_what_aws_is_already_deleting_is_not_a_leak(stack: Stack, monkeypatch: p
     assert [item.kind for item in find_leaks(stack)] == ["endpoint"]
     monkeypatch.setattr("slipway.leaks.being_deleted", lambda stack: ["slipway-dev"])
     assert find_leaks(stack) == []
+
+
+@pytest.mark.parametrize("preset", ["dev", "prod", "pull_request"])
+def test_every_name_that_the_program_makes_is_known_as_its_own(preset: str) -> None:
+    golden = yaml.safe_load((ROOT / f"tests/infra/graph.{preset}.golden.yaml").read_text())
+    logical = (key.split(" ", 1)[1].rstrip(":") for key in golden)
+    # Dashboard and log group are called as the endpoint; the model package group is a record that is kept on purpose.
+    otherwise = ("slipway-dev-dashboard", "slipway-dev-endpoint-logs", "slipway-dev-models", "slipway-dev-run-")
+    auto = [name for name in logical if name.startswith("slipway-dev-") and not name.startswith(otherwise)]
+    assert len(auto) > 12 and [name for name in auto if not own_name("slipway-dev", f"{name}-0123abc")] == []
