@@ -14,7 +14,7 @@ from slipway.project import Stack
 from slipway.searches import BY_NAME, BY_TAG, own_tags, pages
 
 PARTS = (
-    r"access-logs|alarm-[a-z0-9-]+|alarms|build|build-logs|config|data|deploy|deploy-pr|endpoint|guard|image|jobs|key|model|run"
+    r"access-logs|alarm-[a-z0-9-]+|alarms|build|build-logs|config|data|deploy|deploy-pr|endpoints?|guard|image|jobs|key|model|run"
     r"|scaling[a-z0-9-]*|schedule|serve|shadow[a-z-]*|train|trail|trail-logs|vpc[a-z0-9.-]*"
 )
 RECORD_KINDS = ("sagemaker model-package-group", "sagemaker model-package")
