@@ -23,6 +23,7 @@ SCORE_TOLERANCE = 0.01  # of a score in [0, 1]: another instance type, another o
 ASYNC_SECONDS = 60.0
 SETTLE_SECONDS = 20 * 60.0  # instances that scaling adds, the largest with the largest models
 POLL_SECONDS = 0.2
+SLOWEST_POLL_SECONDS = 10.0
 SCALING_DIMENSIONS = ("sagemaker:variant:DesiredInstanceCount", "sagemaker:variant:DesiredProvisionedConcurrency")
 
 Facts = dict[str, Any]
@@ -73,11 +74,13 @@ def _configuration(stack: Stack, outputs: Facts) -> str:
 def _settled(stack: Stack, endpoint: str) -> Facts:
     """The endpoint once nothing changes it: a raised minimum is carried out by scaling, after `up` has ended."""
     sagemaker, deadline = stack.client("sagemaker"), time.monotonic() + SETTLE_SECONDS
+    wait_seconds = POLL_SECONDS
     while True:
         found: Facts = sagemaker.describe_endpoint(EndpointName=endpoint)
         if found["EndpointStatus"] not in ("Updating", "SystemUpdating") or time.monotonic() > deadline:
             return found
-        time.sleep(POLL_SECONDS)
+        time.sleep(wait_seconds)
+        wait_seconds = min(wait_seconds * 1.2, SLOWEST_POLL_SECONDS)
 
 
 def _example(stack: Stack, outputs: Facts) -> str:
