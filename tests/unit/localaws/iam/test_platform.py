@@ -5,6 +5,7 @@ import json
 import re
 import urllib.error
 import zipfile
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -244,6 +245,31 @@ def test_a_model_in_a_vpc_needs_a_role_that_makes_network_interfaces(aws: Aws, i
             ExecutionRoleArn=role,
             VpcConfig={"Subnets": ["subnet-1"], "SecurityGroupIds": ["sg-1"]},
         )
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_network_interfaces_may_be_limited_to_a_vpc(aws: Aws, image: str, worker: Worker, own: bool) -> None:
+    ec2 = aws.client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.7.0.0/16")["Vpc"]["VpcId"]
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.7.0.0/24")["Subnet"]["SubnetId"]
+    group = ec2.create_security_group(GroupName=unique("jobs"), Description="jobs", VpcId=vpc)["GroupId"]
+    there = f"arn:aws:ec2:{REGION}:{ACCOUNT}:vpc/{vpc if own else 'vpc-another'}"
+    changes = ["CreateNetworkInterface", "CreateNetworkInterfacePermission"]
+    changes += ["DeleteNetworkInterface", "DeleteNetworkInterfacePermission"]
+    inside = [allow(f"ec2:{name}", "*", Condition={"ArnEquals": {"ec2:Vpc": there}}) for name in changes]
+    role = worker(*pull(image), allow("s3:*"), allow("ec2:Describe*", "*"), *inside).role
+
+    refusal = nullcontext() if own else pytest.raises(ClientError, match="ec2:CreateNetworkInterface")
+    with refusal:
+        aws.client("sagemaker").create_model(
+            ModelName=unique("m"),
+            PrimaryContainer={"Image": image},
+            ExecutionRoleArn=role,
+            VpcConfig={"Subnets": [subnet], "SecurityGroupIds": [group]},
+        )
+    ec2.delete_security_group(GroupId=group)
+    ec2.delete_subnet(SubnetId=subnet)
+    ec2.delete_vpc(VpcId=vpc)
 
 
 def test_the_trial_keys_are_for_roles_that_exist(aws: Aws) -> None:
