@@ -6,6 +6,7 @@ for event in Engine(stack).run("up"): ...
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -105,11 +106,11 @@ class Engine:
         Raises SlipwayError when the verb fails: with the engine's error diagnostics, with what the policy refused
         (exit code 3), or with who holds the stack's lock.
         """
-        with tempfile.TemporaryDirectory(prefix="slipway-") as folder:
-            log = Path(folder) / "events"
+        with _scratch() as folder:
+            log = folder / "events"
             log.touch()
             command = self._command(verb, "--stack", self.stack.name, *options)
-            with (Path(folder) / "output").open("w+") as output:
+            with (folder / "output").open("w+") as output:
                 failure, process = Failure(), None
                 try:
                     with deferred():
@@ -132,6 +133,20 @@ class Engine:
                 if process.returncode:
                     output.seek(0)
                     raise failure.error(self.stack.name, output.read())
+
+
+@contextlib.contextmanager
+def _scratch() -> Iterator[Path]:
+    """A temporary folder that is gone afterwards, whenever a signal comes."""
+    folder = ""
+    try:
+        with deferred():
+            folder = tempfile.mkdtemp(prefix="slipway-")
+        yield Path(folder)
+    finally:
+        with uninterruptible():
+            if folder:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _follow(log: Path, process: "subprocess.Popen[bytes]") -> Iterator[dict[str, Any] | None]:
