@@ -23,7 +23,7 @@ check: setup-dev ## lint, format, types, import rules
 	@.venv/bin/lint-imports
 
 bench: setup-dev ## what is measured, and on what machine
-	@for script in benchmarks/*.py; do echo "== $$script"; .venv/bin/python $$script || exit 1; done
+	@for script in benchmarks/*.py; do echo "== $$script"; PYTHONSAFEPATH=1 .venv/bin/python $$script || exit 1; done
 
 clean: ## stop the embedded AWS, remove .venv and everything generated
 	@if [ -x .venv/bin/slipway ]; then .venv/bin/slipway local stop; fi

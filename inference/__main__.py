@@ -58,28 +58,17 @@ def serve() -> int:
 def check(folder: Path) -> int:
     """Validate the artifact in `folder`, run its examples and print what it is."""
     from inference.artifact import ArtifactError, load
-    from inference.engine import TorchEngine, prove
+    from inference.engine import engine_for
+    from inference.facts import facts
+    from inference.prove import prove
 
     try:
         artifact = load(folder)
-        seconds = prove(TorchEngine(artifact), artifact)
+        seconds = prove(engine_for(artifact), artifact, artifact.tokenizer())
     except ArtifactError as error:
         return _complain(error, EXIT_FAILED)
-    manifest = artifact.manifest
-    facts = {
-        "artifact": f"{artifact.version} in {folder}",
-        "task": manifest.task,
-        "input": f"{manifest.input.name} {manifest.input.dtype} {list(manifest.input.shape)} "
-        f"from {manifest.input.minimum:g} to {manifest.input.maximum:g}",
-        "labels": " ".join(manifest.labels),
-        "metrics": " ".join(f"{name}={value:.4f}" for name, value in manifest.metrics.items()),
-        "gate": f"{'passed' if manifest.gate.passed else 'refused'} at {manifest.gate.minimum:g}",
-        "made with": " ".join(f"{name} {version}" for name, version in manifest.versions.items()),
-        "files": " ".join(f"{name} ({record.size_bytes} bytes)" for name, record in manifest.files.items()),
-        "examples": f"{len(manifest.examples)} answered as recorded, {seconds * 1e3:.2f} ms each",
-    }
-    for name, fact in facts.items():
-        print(f"{name:<10} {fact}")
+    for name, fact in facts(artifact, seconds):
+        print(f"{name:<14} {fact}")
     return EXIT_DONE
 
 

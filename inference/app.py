@@ -7,17 +7,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 
-import numpy as np
 import orjson
-from numpy.typing import NDArray
 
 from inference.artifact import Artifact
 from inference.batcher import Batcher
-from inference.decode import decode
-from inference.encode import ENCODERS, negotiate
-from inference.engine import Engine
+from inference.encode import Encoder
+from inference.engine import Engine, Output
 from inference.errors import RequestError
 from inference.messages import Request, Response, error_response
+from inference.negotiate import negotiate
+from inference.service import Service
 
 log = logging.getLogger(__name__)
 
@@ -27,11 +26,12 @@ Respond = Callable[[Response], None]
 
 @dataclass(frozen=True, kw_only=True)
 class LoadedModel:
-    """A model that has proven itself on its examples."""
+    """A model that has proven itself on its examples; `batchers` has one for each of its programs."""
 
     artifact: Artifact
     engine: Engine
-    batcher: Batcher
+    service: Service
+    batchers: dict[str, Batcher]
 
 
 class App:
@@ -77,15 +77,13 @@ class App:
 
     def _invoke(self, request: Request, respond: Respond) -> None:
         model = self._loaded()
-        media = negotiate(request.headers.get("accept", ""))
-        batch = decode(request.body, request.headers.get("content-type", ""), model.artifact.manifest.input)
-        future = model.batcher.submit(batch)
-        future.add_done_callback(functools.partial(_answer, model, request, media, respond))
+        program, batch, encoders = model.service(request.body, request.headers.get("content-type", ""))
+        media = negotiate(request.headers.get("accept", ""), encoders)
+        future = model.batchers[program].submit(batch)
+        future.add_done_callback(functools.partial(_answer, request, media, encoders[media], respond))
 
 
-def _answer(
-    model: LoadedModel, request: Request, media: str, respond: Respond, future: "asyncio.Future[NDArray[np.float32]]"
-) -> None:
+def _answer(request: Request, media: str, encode: Encoder, respond: Respond, future: "asyncio.Future[Output]") -> None:
     error = future.exception()
     if error is not None:
         log.error("the model failed on a valid request", exc_info=error)
@@ -96,7 +94,7 @@ def _answer(
     respond(
         Response(
             status=HTTPStatus.OK,
-            body=ENCODERS[media](future.result(), model.artifact.manifest.labels),
+            body=encode(future.result()),
             content_type=media,
             headers={} if attributes is None else {CUSTOM_ATTRIBUTES: attributes},
         )

@@ -12,32 +12,29 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 
 import numpy as np
-from numpy.typing import NDArray
 
-from inference.engine import Engine
+from inference.engine import Batch, Output, Program
 from inference.errors import RequestError
 
 INLINE_LIMIT_SECONDS = 0.002  # one call of one instance; a full batch of such a model blocks the loop under 0.1 s
 MAX_WAITING_INSTANCES = 65_536
-
-Scores = NDArray[np.float32]
 
 
 @dataclass(eq=False, kw_only=True)
 class _Job:
     """One request's instances; `taken` of them have been given to the model, `parts` have come back."""
 
-    instances: NDArray[np.float32]
-    future: "asyncio.Future[Scores]"
+    instances: Batch
+    future: "asyncio.Future[Output]"
     taken: int = 0
-    parts: list[Scores] = field(default_factory=list)
+    parts: list[Output] = field(default_factory=list)
 
 
 class Batcher:
-    """Feeds an engine from many requests; lives on one event loop."""
+    """Feeds a program from many requests; lives on one event loop."""
 
-    def __init__(self, engine: Engine, *, max_batch: int, seconds_per_call: float) -> None:
-        self._engine = engine
+    def __init__(self, program: Program, *, max_batch: int, seconds_per_call: float) -> None:
+        self._program = program
         self._max_batch = max_batch
         self._thread = None if seconds_per_call <= INLINE_LIMIT_SECONDS else ThreadPoolExecutor(1, "model")
         self._waiting: deque[_Job] = deque()
@@ -49,8 +46,8 @@ class Batcher:
         """Whether the model runs on the loop's own thread."""
         return self._thread is None
 
-    def submit(self, instances: NDArray[np.float32]) -> "asyncio.Future[Scores]":
-        """Queue float32 (N, *shape); the future gets scores float32 (N, labels), or the engine's exception.
+    def submit(self, instances: Batch) -> "asyncio.Future[Output]":
+        """Queue (N, *shape); the future gets the program's outputs float32 (N, ...), or its exception.
 
         Raises RequestError 503 when too much is waiting already. A request larger than a batch runs in several.
         """
@@ -74,24 +71,24 @@ class Batcher:
             self._thread.shutdown(wait=False, cancel_futures=True)
 
     async def _run(self) -> None:
-        """Call the engine until nothing waits; between two batches the loop reads what has arrived."""
+        """Call the program until nothing waits; between two batches the loop reads what has arrived."""
         try:
             while shares := self._take():
                 batch = [job.instances[job.taken - count : job.taken] for job, count in shares]
                 try:
-                    scores = await self._predict(batch[0] if len(batch) == 1 else np.concatenate(batch))
+                    outputs = await self._call(batch[0] if len(batch) == 1 else np.concatenate(batch))
                 except Exception as error:  # the requests of this batch fail with it, the next batch may do better
                     self._fail(shares, error)
                 else:
-                    _deliver(shares, scores)
+                    _deliver(shares, outputs)
                 await asyncio.sleep(0)
         finally:
             self._running = None
 
-    async def _predict(self, batch: NDArray[np.float32]) -> Scores:
+    async def _call(self, batch: Batch) -> Output:
         if self._thread is None:
-            return self._engine.predict(batch)
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._engine.predict, batch)
+            return self._program(batch)
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._program, batch)
 
     def _take(self) -> list[tuple[_Job, int]]:
         """Up to max_batch waiting instances, oldest first, as (job, how many of it)."""
@@ -122,11 +119,11 @@ class Batcher:
                 job.future.set_exception(error)
 
 
-def _deliver(shares: list[tuple[_Job, int]], scores: Scores) -> None:
+def _deliver(shares: list[tuple[_Job, int]], outputs: Output) -> None:
     """Give each job its own rows; a job is answered when its last rows are there."""
     start = 0
     for job, count in shares:
-        job.parts.append(scores[start : start + count])
+        job.parts.append(outputs[start : start + count])
         start += count
         if sum(map(len, job.parts)) == len(job.instances) and not job.future.done():
             job.future.set_result(job.parts[0] if len(job.parts) == 1 else np.concatenate(job.parts))

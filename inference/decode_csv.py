@@ -1,10 +1,11 @@
-"""text/csv: one instance a row, its values flattened row by row, no header line."""
+"""text/csv of images: one instance a row, its values flattened row by row, no header line."""
 
 import numpy as np
 from numpy.typing import NDArray
 
+from inference.decode_json import finite
 from inference.errors import bad_request
-from inference.manifest import InputSchema
+from inference.schema import InputSchema
 
 
 def decode_csv(body: bytes, schema: InputSchema) -> NDArray[np.float32]:
@@ -25,7 +26,7 @@ def decode_csv(body: bytes, schema: InputSchema) -> NDArray[np.float32]:
             raise bad_request(f"CSV row {number + 1} has {len(cells)} columns; {wanted}")
         for column, cell in enumerate(cells):
             batch[number, column] = _number(cell, number + 1, column + 1, wanted)
-    return batch.reshape(-1, *schema.shape)
+    return finite(batch.reshape(-1, *schema.shape))
 
 
 def _number(cell: str, row: int, column: int, wanted: str) -> np.float32:

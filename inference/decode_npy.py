@@ -12,8 +12,9 @@ import re
 import numpy as np
 from numpy.typing import NDArray
 
+from inference.decode_json import finite
 from inference.errors import bad_request
-from inference.manifest import InputSchema
+from inference.schema import InputSchema
 
 MAX_HEADER_BYTES = 4096  # a plain array's header is 128 bytes, or 192 for long shapes
 PREFIX_BYTES = {(1, 0): 10, (2, 0): 12, (3, 0): 12}  # magic, version, length of the header
@@ -22,6 +23,11 @@ MAGIC = b"\x93NUMPY"
 
 
 def decode_npy(body: bytes, schema: InputSchema) -> NDArray[np.float32]:
+    """As `decode_npy_array`, and every number is finite."""
+    return finite(decode_npy_array(body, schema))
+
+
+def decode_npy_array(body: bytes, schema: InputSchema) -> NDArray[np.float32]:
     """One instance (*shape) or a batch (N, *shape) of any integer or float dtype -> float32 (N, *shape)."""
     one = ", ".join(map(str, schema.shape))
     wanted = f"expected a .npy array of integers or floats with shape [{one}] or [N, {one}]"

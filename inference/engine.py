@@ -1,68 +1,73 @@
-"""The engine: a loaded model that turns float32 batches into scores, and the proof that it is the recorded one."""
+"""The engines: an artifact's programs as functions of numpy batches, by PyTorch or by ONNX Runtime.
 
-import time
-from typing import Protocol
+    engine = engine_for(artifact.load(folder))
+    engine.run("predict", batch)
+
+The file's suffix decides: *.pt2 is run by PyTorch, *.onnx by ONNX Runtime. Only the one that is needed is imported.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from inference.artifact import Artifact
-from inference.machine import cpu_limit, keep_freed_memory
-from inference.manifest import ArtifactError
+from inference.machine import cpu_limit
 
-SCORE_TOLERANCE = 1e-3  # another CPU's kernels may sum in another order; a wrong model is off by far more
+Batch = NDArray[Any]  # float32, or int64 for texts
+Output = NDArray[np.float32]
+Program = Callable[[Batch], Output]
 
 
 class Engine(Protocol):
-    """What a batcher needs of a model."""
+    """Loaded programs; `programs` has a function for each name in the manifest's `programs`."""
 
     name: str
+    programs: Mapping[str, Program]
 
-    def predict(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        """float32 (N, *shape), finite -> scores float32 (N, labels)."""
+    def run(self, program: str, batch: Batch) -> Output:
+        """The outputs float32 (N, ...) of `program` for (N, ...)."""
 
 
 class TorchEngine:
-    """The exported program on the CPU, in inference mode."""
+    """Exported programs on the CPU, in inference mode."""
 
-    def __init__(self, artifact: Artifact) -> None:
-        keep_freed_memory()
+    def __init__(self, artifact: Artifact, threads: int | None = None) -> None:
+        """`threads` of the arithmetic; None leaves this process's setting alone. Raises ArtifactError."""
         import torch
 
-        torch.set_num_threads(cpu_limit())
-        self._torch = torch
-        self._program = artifact.program()
+        if threads is not None:
+            torch.set_num_threads(threads)
         self.name = f"torch {torch.__version__}"
+        self.programs: Mapping[str, Program] = {
+            name: self._program(artifact, name) for name in artifact.manifest.programs
+        }
 
-    def predict(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Scores of `batch`."""
-        with self._torch.inference_mode():
-            scores: NDArray[np.float32] = self._program(self._torch.from_numpy(batch)).numpy()
-        return scores
+    def run(self, program: str, batch: Batch) -> Output:
+        """The outputs of `program`."""
+        return self.programs[program](batch)
+
+    def _program(self, artifact: Artifact, name: str) -> Program:
+        import torch
+
+        program, inference_mode, from_numpy = artifact.program(name), torch.inference_mode, torch.from_numpy
+
+        def run(batch: Batch) -> Output:
+            with inference_mode():
+                outputs: Output = program(from_numpy(batch)).numpy()
+            return outputs
+
+        return run
 
 
-def prove(engine: Engine, artifact: Artifact) -> float:
-    """Answer every example of the manifest, compare with what was recorded; returns the seconds of the fastest call.
+def engine_for(artifact: Artifact, threads: int | None = None) -> Engine:
+    """The engine for the format of the artifact's programs; raises ArtifactError where one cannot be loaded.
 
-    Raises ArtifactError where a label differs or a score strays by more than SCORE_TOLERANCE.
+    `threads` of the arithmetic in one call; None: PyTorch's setting as it is, or as many as this process has CPUs.
     """
-    manifest = artifact.manifest
-    fastest = float("inf")
-    for number, example in enumerate(manifest.examples):
-        batch = np.array([example.instance], dtype=np.float32)
-        started = time.perf_counter()
-        scores = engine.predict(batch)
-        fastest = min(fastest, time.perf_counter() - started)
-        if scores.shape != (1, len(manifest.labels)) or not np.isfinite(scores).all():
-            raise ArtifactError(
-                f"example {number}: the model gave shape {scores.shape}, expected {len(manifest.labels)} scores"
-            )
-        best = int(scores[0].argmax())
-        label, score = manifest.labels[best], float(scores[0, best])
-        recorded = example.prediction
-        if label != recorded.label or abs(score - recorded.score) > SCORE_TOLERANCE:
-            raise ArtifactError(
-                f"example {number}: the model answers {label!r} ({score:.4f}), the manifest has "
-                f"{recorded.label!r} ({recorded.score:.4f}); another model or torch made the artifact; train it again"
-            )
-    return fastest
+    if all(file.endswith(".onnx") for file in artifact.manifest.programs.values()):
+        from inference.engine_onnx import OnnxEngine
+
+        return OnnxEngine(artifact, threads or cpu_limit())
+    return TorchEngine(artifact, threads)

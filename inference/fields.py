@@ -1,5 +1,6 @@
 """Reading a JSON object strictly: every complaint names the field, what was found, what is expected and what to do."""
 
+import math
 import re
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -36,11 +37,33 @@ class Fields:
             raise self.wrong(key, value, " or ".join(names))
         return value
 
+    def nothing(self, key: str, empty: object, reason: str) -> None:
+        """`key` must be there and hold `empty`, because of `reason`."""
+        value = self.get(key, object)
+        if value != empty or type(value) is not type(empty):
+            raise self.wrong(key, value, f"{empty!r}: {reason}")
+
     def choice(self, key: str, allowed: tuple[str, ...]) -> str:
         """A string out of `allowed`."""
         value: str = self.get(key, str)
         if value not in allowed:
             raise self.wrong(key, value, f"one of {list(allowed)}")
+        return value
+
+    def number(self, key: str, minimum: float = -math.inf, maximum: float = math.inf) -> float:
+        """A finite number from `minimum` to `maximum`."""
+        value = self.get(key, (int, float))
+        if isinstance(value, bool) or not _finite(value) or not minimum <= value <= maximum:
+            limits = "" if minimum == -math.inf else f" of at least {minimum:g}"
+            limits += "" if maximum == math.inf else f" and at most {maximum:g}"
+            raise self.wrong(key, value, f"a finite number{limits}")
+        return float(value)
+
+    def count(self, key: str, minimum: int, maximum: int) -> int:
+        """A whole number from `minimum` to `maximum`."""
+        value: int = self.get(key, int)
+        if not minimum <= value <= maximum:
+            raise self.wrong(key, value, f"a whole number from {minimum} to {maximum}")
         return value
 
     def sha256(self, key: str) -> str:
@@ -70,3 +93,11 @@ class Fields:
         """Every key of the object at `key`, each value read by `read`."""
         inner = self.fields(key)
         return {name: read(inner, name) for name in inner.value}
+
+
+def _finite(value: float) -> bool:
+    """Whether `value` is finite as a float; JSON's whole numbers have no end."""
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        return False

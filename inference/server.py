@@ -14,14 +14,17 @@ from inference import artifact
 from inference.app import App, LoadedModel
 from inference.batcher import Batcher
 from inference.connection import Connection
-from inference.engine import TorchEngine, prove
+from inference.engine import Engine, engine_for
+from inference.machine import cpu_limit, keep_freed_memory
+from inference.prove import prove
+from inference.service import Service, service_for
 from inference.settings import Settings
 
 log = logging.getLogger(__name__)
 
 BACKLOG = 2048
 SWEEP_SECONDS = 0.25
-Loaded = tuple[artifact.Artifact, TorchEngine, float]
+Loaded = tuple[artifact.Artifact, Engine, Service, dict[str, float]]
 
 
 class Server:
@@ -71,17 +74,17 @@ class Server:
 
     async def _load_and_use(self) -> None:
         loop = asyncio.get_running_loop()
-        loaded, engine, seconds_per_call = await loop.run_in_executor(None, self._load, self.settings)
-        batcher = Batcher(engine, max_batch=self.settings.max_batch, seconds_per_call=seconds_per_call)
-        self.app.model = LoadedModel(artifact=loaded, engine=engine, batcher=batcher)
-        log.info(
-            "serving model %s (%s, %.2f ms a call, on %s) at port %d",
-            loaded.version,
-            engine.name,
-            seconds_per_call * 1e3,
-            "the loop's thread" if batcher.inline else "a worker thread",
-            self.port,
+        loaded, engine, service, seconds = await loop.run_in_executor(None, self._load, self.settings)
+        batchers = {
+            name: Batcher(program, max_batch=self.settings.max_batch, seconds_per_call=seconds[name])
+            for name, program in engine.programs.items()
+        }
+        self.app.model = LoadedModel(artifact=loaded, engine=engine, service=service, batchers=batchers)
+        calls = "; ".join(
+            f"{name} {seconds[name] * 1e3:.2f} ms a call on {'the loop' if batcher.inline else 'a worker'}'s thread"
+            for name, batcher in batchers.items()
         )
+        log.info("serving model %s (%s; %s) at port %d", loaded.version, engine.name, calls, self.port)
 
     async def _sweep(self) -> None:
         loop = asyncio.get_running_loop()
@@ -103,17 +106,23 @@ class Server:
         for connection in list(self.connections):
             connection.abort()
         if self.app.model is not None:
-            self.app.model.batcher.close()
+            for batcher in self.app.model.batchers.values():
+                batcher.close()
 
 
 def load_model(settings: Settings) -> Loaded:
-    """Validate the artifact, load it and let it answer its examples; returns it with the seconds of one call."""
+    """Validate the artifact, load it and let it answer its examples.
+
+    Returns it with its engine, what understands its requests, and the seconds of one call of each program.
+    """
+    keep_freed_memory()
     gc.disable()  # collecting during the import of torch costs a fifth of it, and finds nothing
     try:
         loaded = artifact.load(settings.model_folder)
-        engine = TorchEngine(loaded)
-        seconds_per_call = prove(engine, loaded)
+        engine = engine_for(loaded, cpu_limit())
+        tokenizer = loaded.tokenizer()
+        seconds = prove(engine, loaded, tokenizer)
     finally:
         gc.freeze()  # nor will anything be found among the modules later
         gc.enable()
-    return loaded, engine, seconds_per_call
+    return loaded, engine, service_for(loaded.manifest, tokenizer), seconds

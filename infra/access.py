@@ -36,6 +36,8 @@ class AccessArgs:
     data_uri: Output[str]
     """May be a prefix of somebody else's bucket; the training role reads it."""
     incarnation: Output[str]
+    channels: tuple[Output[str], ...] = ()
+    """S3 URIs of what a run reads besides the data set."""
     artifacts: tuple[str, ...] = ()
     """s3:// artifacts that the program did not make; the serving role reads them."""
     image: str = ""
@@ -91,6 +93,7 @@ def _known(args: AccessArgs) -> Output[Known]:
         account=args.account,
         bucket=args.bucket_arn,
         data=args.data_uri,
+        channels=list(args.channels),
         incarnation=args.incarnation,
         key=args.kms_key_arn or "",
         vpc=network.vpc_arn if network else "",
@@ -107,7 +110,7 @@ def _known(args: AccessArgs) -> Output[Known]:
     }
 
     def known(facts: dict[str, Any]) -> Known:
-        lists = {"subnets": tuple(facts["subnets"]), "groups": tuple(facts["groups"])}
+        lists = {name: tuple(facts[name]) for name in ("channels", "subnets", "groups")}
         return Known(**fixed, **(facts | lists))
 
     return facts.apply(known)

@@ -28,7 +28,7 @@ class Actions:
         return boto3.client(service, region_name=self._region)
 
     async def uploaded_folder(self, folder: Folder, bucket: str, resource: pulumi.Resource | None) -> str:
-        """The S3 URI of a local data set in `bucket`, once it lies there whole; raises ActionFailed."""
+        """The S3 URI of a local folder's files in `bucket`, once they lie there whole; raises ActionFailed."""
         return await asyncio.to_thread(upload_folder, self._client("s3"), folder, bucket, sayer(resource))
 
     async def built_image(self, uri: str, project: str, resource: pulumi.Resource) -> str:
@@ -71,6 +71,10 @@ class Actions:
         Raises ActionFailed when no package is approved.
         """
         return await asyncio.to_thread(run_actions.approved_artifact, self._client, group, wait)
+
+    async def baseline_artifact(self, group: str, *, wait: bool) -> str:
+        """The artifact of the newest approved package of `group`; empty where none is approved. Only reads."""
+        return await asyncio.to_thread(run_actions.baseline_artifact, self._client, group, wait)
 
     async def free_endpoint_name(self, name: str, prefix: str) -> str:
         """`name`, once no failed endpoint of this stack holds it."""

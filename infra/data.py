@@ -1,6 +1,7 @@
 """DataStore: one private bucket for data, code, runs and checkpoints, and the data set in it.
 
 s3://<bucket>/data/<sha256>/      the data set, by content (a folder: its manifest, and files/)
+              code/<sha256>/      models and scripts of the user's own, likewise
               code/<sha256>.zip   what the image was built from
               runs/<run>/output/  a run's artifact (SageMaker writes it)
               checkpoints/<run>/  expire by age
@@ -20,7 +21,7 @@ from infra.actions import Actions
 from infra.audit import AuditArgs, access_logs, audit_events
 from infra.buckets import BucketArgs, PrivateBucket, private_bucket
 from infra.datasets import BUNDLED, bundled_file
-from infra.folder import Folder, read_folder
+from infra.folder import CODE, DATA, Kind, read_folder
 from infra.keys import own_key
 from infra.sections import Storage, is_s3
 from infra.waiting import unless_preview
@@ -32,6 +33,8 @@ class DataStoreArgs:
     """<project>-<stack>, the beginning of every name."""
     data: str
     """A bundled data set's name, a local folder, or an s3:// prefix that exists."""
+    code: str | None
+    """A local folder of models or scripts; None when there is none."""
     protect: bool
     account: Output[str]
     region: str
@@ -44,14 +47,16 @@ class DataStoreArgs:
 
 
 class DataStore(pulumi.ComponentResource):
-    """Outputs: bucket (name), bucket_arn, incarnation (7 hex, new with each bucket), data_uri, data_sha256,
-    kms_key_arn (None when S3's own keys encrypt)."""
+    """Outputs: bucket (name), bucket_arn, incarnation (7 hex, new with each bucket), data_uri and data_sha256, code_uri
+    and code_sha256 (None without code), kms_key_arn (None when S3's own keys encrypt)."""
 
     bucket: Output[str]
     bucket_arn: Output[str]
     incarnation: Output[str]
     data_uri: Output[str]
     data_sha256: str
+    code_uri: Output[str] | None = None
+    code_sha256: str | None = None
     kms_key_arn: Output[str] | None
 
     def __init__(self, name: str, args: DataStoreArgs, opts: ResourceOptions | None = None) -> None:
@@ -63,6 +68,8 @@ class DataStore(pulumi.ComponentResource):
         self.incarnation = store.resource.bucket.apply(lambda text: text.rsplit("-", 1)[1])
         _audit(name, args, store, self.kms_key_arn, child)
         self.data_uri, self.data_sha256 = _data_set(name, args, self.bucket, child)
+        if args.code:
+            self.code_uri, self.code_sha256 = _folder(args, args.code, CODE, self.bucket, child)
         self.register_outputs({"bucket": self.bucket, "dataUri": self.data_uri})
 
 
@@ -119,8 +126,7 @@ def _data_set(name: str, args: DataStoreArgs, bucket: Output[str], child: Resour
         return Output.from_input(uri), hashlib.sha256(uri.encode()).hexdigest()
     if args.data in BUNDLED:
         return _bundled(name, args.data, bucket, child)
-    folder = read_folder(args.data, args.root, args.root / ".slipway" / "hashes")
-    return _folder(folder, args.actions, bucket, child.parent), folder.sha256
+    return _folder(args, args.data, DATA, bucket, child)
 
 
 def _bundled(name: str, data: str, bucket: Output[str], child: ResourceOptions) -> tuple[Output[str], str]:
@@ -137,9 +143,14 @@ def _bundled(name: str, data: str, bucket: Output[str], child: ResourceOptions) 
     return Output.concat("s3://", uploaded.bucket, "/", prefix), sha256
 
 
-def _folder(folder: Folder, actions: Actions, bucket: Output[str], shown: pulumi.Resource | None) -> Output[str]:
+def _folder(
+    args: DataStoreArgs, named: str, kind: Kind, bucket: Output[str], child: ResourceOptions
+) -> tuple[Output[str], str]:
+    """Where a local folder's files are in S3, once they are, and the hash of their content."""
+    folder = read_folder(named, args.root, args.root / ".slipway" / "hashes", kind)
+
     def upload(known: str) -> Awaitable[str] | str:
         uri = f"s3://{known}/{folder.prefix}files/"
-        return unless_preview(uri, lambda: actions.uploaded_folder(folder, known, shown))
+        return unless_preview(uri, lambda: args.actions.uploaded_folder(folder, known, child.parent))
 
-    return bucket.apply(upload)
+    return bucket.apply(upload), folder.sha256

@@ -1,8 +1,8 @@
-"""A folder of this machine as a data set: its files in order, and one hash of all that they hold.
+"""A folder of this machine as a data set, or as code: its files in order, and one hash of all that they hold.
 
-The hash names the data set in S3 and is part of a run's name, so the folder is read at each `pulumi up`. Hashes are
-kept by size and time of change, which makes the second `up` quick. Names that begin with a dot are left out: a
-.DS_Store must not retrain a model.
+The hash names the folder in S3 and is part of a run's name, so the folder is read at each `pulumi up`. Hashes are
+kept by size and time of change, which makes the second `up` quick. Names that begin with a dot are left out, and so is
+what Python keeps of a module that was imported: neither may retrain a model.
 """
 
 import hashlib
@@ -20,11 +20,29 @@ import pulumi
 
 CHUNK_BYTES = 2**20
 KEY_BYTES = 1024 - len(f"data/{'0' * 64}/files/")  # S3 takes 1024 for a whole key
+BYTECODE = "__pycache__"
 FRESH_SECONDS = 2  # a file changed so lately may change again within one tick of its file system's clock
 
 
+@dataclass(frozen=True, kw_only=True)
+class Kind:
+    """What a folder is for."""
+
+    prefix: str
+    """Its place in the bucket."""
+    setting: str
+    name: str
+    """In messages."""
+    instead: str
+    """What else the setting takes."""
+
+
+DATA = Kind(prefix="data", setting="slipway:data", name="data set", instead="a folder, or an s3:// prefix")
+CODE = Kind(prefix="code", setting="slipway:training.code", name="code", instead="a folder, or leave it out")
+
+
 class FolderError(pulumi.RunError):
-    """A folder that cannot be a data set. The engine prints the message without a traceback."""
+    """A folder that cannot be uploaded. The engine prints the message without a traceback."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +63,7 @@ class Folder:
 
     path: Path
     entries: tuple[Entry, ...]
+    kind: Kind = DATA
 
     @cached_property
     def manifest(self) -> bytes:
@@ -63,44 +82,44 @@ class Folder:
 
     @property
     def prefix(self) -> str:
-        """Where the data set lies in the bucket: its manifest, and beside it files/."""
-        return f"data/{self.sha256}/"
+        """Where it lies in the bucket: its manifest, and beside it files/."""
+        return f"{self.kind.prefix}/{self.sha256}/"
 
 
-def read_folder(named: str, root: Path, caches: Path) -> Folder:
-    """The data set in folder `named`, a path from `root` (or an absolute one, or one from `~`).
+def read_folder(named: str, root: Path, caches: Path, kind: Kind = DATA) -> Folder:
+    """What is in folder `named`, a path from `root` (or an absolute one, or one from `~`).
 
     `caches` is where hashes are kept. Raises FolderError when it is missing, empty or cannot be read.
     """
-    path = (root / Path(named).expanduser()).resolve()
+    path, said = (root / Path(named).expanduser()).resolve(), f"{kind.setting} is {named!r}"
     if not path.is_dir():
         what = "is not a folder" if path.exists() else "does not exist"
-        raise FolderError(f"slipway:data is {named!r}, but {path} {what}; give a folder, or an s3:// prefix")
+        raise FolderError(f"{said}, but {path} {what}; give {kind.instead}")
     try:
         found = sorted(_walk(path, "", (_identity(path),)), key=lambda one: one.name)
     except OSError as error:
-        raise FolderError(f"slipway:data is {named!r}: cannot read {error.filename}: {error.strerror}") from error
+        raise FolderError(f"{said}: cannot read {error.filename}: {error.strerror}") from error
     if not found:
-        raise FolderError(f"slipway:data is {named!r}, but {path} holds no files (hidden ones do not count)")
+        raise FolderError(f"{said}, but {path} holds no files (hidden ones do not count)")
     cache = caches / f"{hashlib.sha256(str(path).encode()).hexdigest()[:12]}.json"
-    return Folder(path=path, entries=tuple(_hashed(found, cache)))
+    return Folder(path=path, entries=tuple(_hashed(found, cache)), kind=kind)
 
 
 def _walk(folder: Path, prefix: str, above: tuple[tuple[int, int], ...]) -> Iterator[Entry]:
     """Every file below, links followed; `above` are the folders that lead here."""
     for child in os.scandir(folder):
-        if child.name.startswith("."):
+        if child.name.startswith(".") or child.name == BYTECODE:
             continue
         path, name = Path(child.path), _checked(prefix + child.name)
         facts = path.stat()
         if stat.S_ISDIR(facts.st_mode):
             if (facts.st_dev, facts.st_ino) in above:
-                raise FolderError(f"{path} is a link to a folder that it lies in; remove it from the data set")
+                raise FolderError(f"{path} is a link to a folder that it lies in; remove it from the folder")
             yield from _walk(path, f"{name}/", (*above, (facts.st_dev, facts.st_ino)))
         elif stat.S_ISREG(facts.st_mode):
             yield Entry(name=name, path=path, size=facts.st_size, changed_ns=facts.st_mtime_ns)
         else:
-            raise FolderError(f"{path} is neither a file nor a folder; remove it from the data set")
+            raise FolderError(f"{path} is neither a file nor a folder; remove it from the folder")
 
 
 def _identity(path: Path) -> tuple[int, int]:

@@ -17,7 +17,9 @@ from infra.endpoint import Serving, ServingArgs
 from infra.image import Image, ImageArgs
 from infra.monitoring import Monitoring, MonitoringArgs
 from infra.network import Network, NetworkArgs, services_for
+from infra.provider import provider_of
 from infra.registry import Registry, RegistryArgs
+from infra.run_inputs import baseline, further_channels
 from infra.runs import TrainingRun
 from infra.sections import SECRET_ARN
 from infra.settings import REGISTRY_MODEL, Settings
@@ -41,7 +43,7 @@ class Parts:
 
     @classmethod
     def of(cls, settings: Settings, region: str, actions: Actions, root: Path, secret_keys: Collection[str]) -> "Parts":
-        provider = _provider(settings, region)
+        provider = provider_of(settings, region)
         return cls(
             settings=settings,
             region=region,
@@ -58,6 +60,7 @@ class Parts:
         return DataStoreArgs(
             prefix=self.prefix,
             data=self.settings.data,
+            code=self.settings.training.code if self.settings.trains else None,
             protect=self.settings.protect,
             account=self.account,
             region=self.region,
@@ -91,6 +94,7 @@ class Parts:
             region=self.region,
             bucket_arn=store.bucket_arn,
             data_uri=store.data_uri,
+            channels=further_channels(settings.training, store),
             incarnation=store.incarnation,
             artifacts=tuple(model for model in chosen if model.startswith("s3://")),
             image=settings.image if settings.image != "build" else "",
@@ -147,6 +151,9 @@ class Parts:
             image_content=self.bundle.sha256 if self.settings.image == "build" else self.settings.image,
             data_uri=store.data_uri,
             data_sha256=store.data_sha256,
+            code_uri=store.code_uri,
+            code_sha256=store.code_sha256,
+            baseline=baseline(self.settings.training, registry.group, self.actions),
             bucket=store.bucket,
             incarnation=store.incarnation,
             role=access.train,
@@ -240,15 +247,3 @@ class Parts:
             actions=self.actions,
         )
         return Serving("serving", args, self.opts)
-
-
-def _provider(settings: Settings, region: str) -> aws.Provider:
-    tags = {
-        "slipway:project": pulumi.get_project(),
-        "slipway:stack": pulumi.get_stack(),
-        "slipway:owner": settings.owner,
-        "slipway:expires": settings.expires,
-        "slipway:kind": settings.preset,
-    }
-    more: dict[str, Any] = {"allowed_account_ids": [settings.account]} if settings.account else {}
-    return aws.Provider("aws", region=region, default_tags={"tags": tags}, **more)

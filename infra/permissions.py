@@ -37,6 +37,8 @@ class Known:
     """S3 URI of the data set; may be a prefix of somebody else's bucket."""
     incarnation: str
     """7 hex: what a tuning job's training jobs are named after."""
+    channels: tuple[str, ...] = ()
+    """S3 URIs of what a run reads besides its data set."""
     key: str = ""
     """ARN of the KMS key, if one encrypts."""
     artifacts: tuple[str, ...] = ()
@@ -77,6 +79,7 @@ def train(known: Known) -> list[Statement]:
     streams = [f"{known.prefix}-*", *([f"*-{known.incarnation}-*"] if known.tunes else [])]
     return [
         *_read_uri(known.data),
+        *(statement for uri in known.channels for statement in _read_uri(uri)),
         *_read(bucket, "checkpoints/", "runs/"),
         allow(["s3:PutObject", "s3:AbortMultipartUpload"], [f"{bucket}/checkpoints/*", f"{bucket}/runs/*"]),
         allow(["s3:DeleteObject"], [f"{bucket}/checkpoints/*"]),

@@ -21,6 +21,7 @@ def prod() -> Tree:
         "log_retention_days": 365,
         "storage": {"kms_key": "own", "access_logs": True, "audit_events": True, "old_version_days": 90},
         "network": {"private": True},
+        "training": {"baseline": "approved"},
         "serving": {
             "instances": {"min": 2, "max": 4},
             "deployment": {"strategy": "canary", "step_percent": 10, "wait_seconds": 300, "rollback": True},

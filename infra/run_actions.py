@@ -134,21 +134,28 @@ def awaits_first_approval(client: Client, prefix: str) -> bool:
 
 def approved_artifact(client: Client, group: str, wait: bool) -> str:
     """The artifact of the newest approved package; see Actions.approved_model."""
+    if artifact := baseline_artifact(client, group, wait):
+        return artifact
+    if not wait:
+        return NOT_YET
+    runs = [summary.get("ModelPackageDescription", "") for summary in packages(client("sagemaker"), group)]
+    raise ActionFailed(
+        f"slipway:model is registry:approved, but no run in {group} is approved. Registered: "
+        f"{', '.join(runs) or 'none'}\nThe endpoint was not touched. Approve one: slipway promote RUN"
+    )
+
+
+def baseline_artifact(client: Client, group: str, wait: bool) -> str:
+    """The same, but empty where no package is approved; with `wait` false, as in a preview, the group may not exist."""
     sagemaker = client("sagemaker")
     try:
         approved = packages(sagemaker, group, ModelApprovalStatus="Approved")
     except ClientError:
         if wait:
             raise
-        approved = []  # a preview of a stack that does not exist yet
-    if approved:
-        found = sagemaker.describe_model_package(ModelPackageName=approved[0]["ModelPackageArn"])
-        artifact: str = found["InferenceSpecification"]["Containers"][0]["ModelDataUrl"]
-        return artifact
-    if not wait:
-        return NOT_YET
-    runs = [summary.get("ModelPackageDescription", "") for summary in packages(sagemaker, group)]
-    raise ActionFailed(
-        f"slipway:model is registry:approved, but no run in {group} is approved. Registered: "
-        f"{', '.join(runs) or 'none'}\nThe endpoint was not touched. Approve one: slipway promote RUN"
-    )
+        return ""  # a preview of a stack that does not exist yet
+    if not approved:
+        return ""
+    found = sagemaker.describe_model_package(ModelPackageName=approved[0]["ModelPackageArn"])
+    artifact: str = found["InferenceSpecification"]["Containers"][0]["ModelDataUrl"]
+    return artifact

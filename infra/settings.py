@@ -16,9 +16,10 @@ from pydantic import BeforeValidator, Field, ValidationError, field_validator, m
 from infra.datasets import BUNDLED
 from infra.monitoring_section import Monitoring
 from infra.presets import PRESETS, merged
-from infra.sections import Access, Network, Section, Storage, Training, is_s3, plain_secrets, servable
+from infra.sections import Access, Network, Section, Storage, is_folder, is_s3, plain_secrets, servable
 from infra.serving_section import Serving
 from infra.setting_errors import describe, nearest
+from infra.training_section import Training
 
 # Names are <project>-<stack>-<what>-<7 hex>; SageMaker takes 63 characters, and a run's name is the longest we make.
 STACK_NAME = re.compile(r"[a-z][a-z0-9-]{0,19}")
@@ -124,11 +125,6 @@ class Settings(Section):
     def promotes_itself(self) -> bool:
         """Whether a run that passed its gate counts as approved; prod wants a person's word."""
         return self.preset != "prod"
-
-
-def is_folder(data: str) -> bool:
-    """Whether `data` names a folder of this machine."""
-    return data.startswith(("./", "../", "/", "~/")) or data in (".", "..")
 
 
 def read_settings(

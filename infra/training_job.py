@@ -6,20 +6,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pulumi import Output
+from pulumi import Input, Output
 
 from infra.actions import Actions
-from infra.sections import Training
+from infra.metrics import METRICS
+from infra.training_section import Training
 
-CHANNEL = "train"
-NUMBER = r"([0-9.eE+-]+)"
-METRICS = {
-    "train:loss": rf"\bloss={NUMBER}",
-    "train:accuracy": rf"\btrain_accuracy={NUMBER}",
-    "train:examples_per_second": rf"\bexamples_per_second={NUMBER}",
-    "test:accuracy": rf"\btest_accuracy={NUMBER}",
-    "test:loss": rf"\btest_loss={NUMBER}",
-}
+CHANNEL, CODE_CHANNEL, BASELINE_CHANNEL = "train", "code", "baseline"
+DISTRIBUTIONS = {"replicated": "FullyReplicated", "sharded": "ShardedByS3Key"}
+Inputs = dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +26,12 @@ class TrainingRunArgs:
     """What the image is made of: the bundle's hash, or the URI of an image of the user's own."""
     data_uri: Output[str]
     data_sha256: str
+    code_uri: Output[str] | None = None
+    code_sha256: str | None = None
+    """Models or scripts of the user's own, and the hash of their content."""
+    baseline: Output[str] | None = None
+    """S3 URI of the artifact that the run must not be worse than; an empty one for none, None for no such test. It is
+    no part of the run's content: a newly approved version must not train anything again."""
     bucket: Output[str]
     incarnation: Output[str]
     role: Output[str]
@@ -59,12 +60,16 @@ def content_hash(args: TrainingRunArgs) -> str:
         "attempt": training.attempt,
         "tuning": training.tuning.model_dump() if training.tuning else None,
     }
+    # Absent rather than empty: the runs of before these settings keep their names.
+    content |= {"code": args.code_sha256} if args.code_sha256 else {}
+    content |= {"distribution": training.distribution} if training.distribution != "replicated" else {}
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def hyperparameters(training: Training) -> dict[str, str]:
-    """What the job gets: the stack's, and the gate."""
-    return {"min_accuracy": str(training.min_accuracy)} | training.hyperparameters
+    """What the job gets: the stack's, and the gate where `train` measures an accuracy; a script would not know it."""
+    gate = {"min_accuracy": str(training.min_accuracy)} if training.is_classification else {}
+    return gate | training.hyperparameters
 
 
 def algorithm(args: TrainingRunArgs) -> dict[str, Any]:
@@ -95,13 +100,24 @@ def limits(training: Training) -> dict[str, int]:
     return runtime | ({"max_wait_time_in_seconds": wait} if wait is not None else {})
 
 
-def channels(args: TrainingRunArgs) -> list[dict[str, Any]]:
-    source = {
-        "s3_data_type": "S3Prefix",
-        "s3_uri": args.data_uri,
-        "s3_data_distribution_type": "FullyReplicated",
-    }
-    return [{"channel_name": CHANNEL, "data_source": {"s3_data_source": source}}]
+def channels(args: TrainingRunArgs) -> Input[list[Any]]:
+    """The data; the user's code and the baseline where there are any."""
+    found = [_channel(CHANNEL, args.data_uri, DISTRIBUTIONS[args.training.distribution])]
+    if args.code_uri is not None:
+        found.append(_channel(CODE_CHANNEL, args.code_uri) | {"input_mode": "File"})
+    if args.baseline is None:
+        return found
+
+    def with_baseline(known: Any) -> list[Any]:
+        data, uri = known
+        return [*data, _channel(BASELINE_CHANNEL, uri) | {"input_mode": "File"}] if uri else list(data)
+
+    return Output.all(found, args.baseline).apply(with_baseline)
+
+
+def _channel(name: str, uri: Input[str], distribution: str = DISTRIBUTIONS["replicated"]) -> Inputs:
+    source = {"s3_data_type": "S3Prefix", "s3_uri": uri, "s3_data_distribution_type": distribution}
+    return {"channel_name": name, "data_source": {"s3_data_source": source}}
 
 
 def output(args: TrainingRunArgs) -> dict[str, Any]:

@@ -5,7 +5,6 @@ from typing import Any
 import pulumi_aws as aws
 from pulumi import Output, ResourceOptions
 
-from infra.sections import Training, Tuning
 from infra.training_job import (
     TrainingRunArgs,
     algorithm,
@@ -17,6 +16,7 @@ from infra.training_job import (
     output,
     surroundings,
 )
+from infra.training_section import Training, Tuning
 
 
 def tuning_job(args: TrainingRunArgs, opts: ResourceOptions) -> Output[str]:
@@ -48,6 +48,7 @@ def _search(tuning: Tuning) -> dict[str, Any]:
     }
     return {
         "strategy": tuning.strategy,
+        **({"training_job_early_stopping_type": "Auto"} if tuning.early_stopping else {}),
         "objective": {"metric_name": tuning.objective, "type": tuning.goal},
         "parameter_ranges": {kind: found for kind, found in ranges.items() if found},
         "resource_limits": {

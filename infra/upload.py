@@ -1,6 +1,6 @@
 """Uploads a folder's files to S3 once, by content, in parallel.
 
-The manifest is written last: where it lies, the data set is whole and nothing is sent. An upload that was interrupted
+The manifest is written last: where it lies, the folder is whole and nothing is sent. An upload that was interrupted
 goes on with the files that are not there yet. Not one resource a file: a folder may hold a hundred thousand.
 """
 
@@ -38,7 +38,8 @@ def upload_folder(s3: Any, folder: Folder, bucket: str, say: Say) -> str:
     progress = Progress(folder, missing, say)
     _send_all(s3, bucket, f"{folder.prefix}files/", missing, progress)
     s3.put_object(Bucket=bucket, Key=marker, Body=folder.manifest, ContentType="application/json")
-    say(f"data set {folder.path.name}: {len(folder.entries):,} files, {folder.size / MB:,.1f} MB are in {bucket}")
+    what = f"{folder.kind.name} {folder.path.name}"
+    say(f"{what}: {len(folder.entries):,} files, {folder.size / MB:,.1f} MB are in {bucket}")
     return uri
 
 
@@ -46,7 +47,7 @@ class Progress:
     """Counts files and bytes, and says them once a second."""
 
     def __init__(self, folder: Folder, missing: list[Entry], say: Say, now: Callable[[], float] = time.monotonic):
-        self._name, self._say, self._now = folder.path.name, say, now
+        self._name, self._say, self._now = f"{folder.kind.name} {folder.path.name}", say, now
         self._files, self._bytes = len(folder.entries), folder.size
         self._sent_files = self._files - len(missing)
         self._sent_bytes = self._before = self._bytes - sum(one.size for one in missing)
@@ -67,7 +68,7 @@ class Progress:
         rate = (self._sent_bytes - self._before) / max(self._now() - self._start, 1e-9)
         left = f"{(self._bytes - self._sent_bytes) / rate:,.0f} s left" if rate else "starting"
         return (
-            f"data set {self._name}: {self._sent_files:,} of {self._files:,} files, "
+            f"{self._name}: {self._sent_files:,} of {self._files:,} files, "
             f"{self._sent_bytes / MB:,.1f} of {self._bytes / MB:,.1f} MB, {rate / MB:,.1f} MB/s, {left}"
         )
 

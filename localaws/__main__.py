@@ -15,6 +15,7 @@ from werkzeug.serving import BaseWSGIServer, make_server
 
 from localaws.app import App
 from localaws.cloud import Cloud
+from localaws.sagemaker import interruptions
 
 EXIT_USAGE = 2
 
@@ -35,8 +36,16 @@ def parse_args(words: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=0, help="port to listen on (default: a free one)")
     parser.add_argument("--state", type=Path, help="folder for images and jobs (default: a temporary one)")
     parser.add_argument("--mounts", choices=("auto", "off"), default="auto", help="/opt/ml by mount namespace, or not")
+    parser.add_argument("--spot", metavar="JSON", type=_rate, help="spot interruptions, as for POST /_localaws/spot")
     parser.add_argument("--coverage", action="store_true", help="print what is emulated, as markdown, and exit")
     return parser.parse_args(words)
+
+
+def _rate(text: str) -> interruptions.Rate:
+    try:
+        return interruptions.read_rate(text.encode())
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text}: {error}") from error
 
 
 def serve(options: argparse.Namespace) -> None:
@@ -46,6 +55,8 @@ def serve(options: argparse.Namespace) -> None:
     try:
         if options.state is None:
             cloud.launcher.remove_at_end(state)
+        if options.spot is not None:
+            interruptions.market(cloud).set(options.spot, cloud.clock.now())
         with _bound(options.host, options.port) as listener:
             port = listener.getsockname()[1]
             server = make_server(

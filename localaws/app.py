@@ -1,6 +1,7 @@
 """The front: one WSGI application on one URL. Routes by X-Amz-Target, then by path; the rest goes to moto.
 
-Besides AWS it answers `GET /_localaws/health`, `GET` and `POST /_localaws/clock`, and the pushes of builds.
+Besides AWS it answers `GET /_localaws/health`, `GET` and `POST` of `/_localaws/clock` (clock.py) and of
+`/_localaws/spot` (sagemaker/interruptions.py), and the pushes of builds.
 """
 
 import io
@@ -22,7 +23,7 @@ from localaws.cloud import Call, Cloud
 from localaws.codebuild import Builds
 from localaws.errors import AwsError, not_implemented
 from localaws.iam import enforce, front
-from localaws.sagemaker import asynchronous, router, spot
+from localaws.sagemaker import asynchronous, interruptions, router
 from localaws.sagemaker.job import TERMINAL
 from localaws.sagemaker.state import SageMaker
 from localaws.services import BY_TARGET, Service
@@ -49,7 +50,9 @@ class App:
             ("GET", "/_localaws/health"): lambda body: self.health(),
             ("GET", "/_localaws/clock"): lambda body: cloud.clock.describe(),
             ("POST", "/_localaws/clock"): self._set_clock,
-            ("POST", "/_localaws/interrupt"): lambda body: spot.interrupt(cloud, body),
+            ("POST", "/_localaws/interrupt"): lambda body: interruptions.interrupt(cloud, body),
+            ("GET", "/_localaws/spot"): lambda body: interruptions.describe(cloud),
+            ("POST", "/_localaws/spot"): lambda body: interruptions.set_rate(cloud, body),
             ("POST", "/_localaws/registry"): lambda body: pushes.push(cloud, body),
             ("POST", "/_localaws/login"): lambda body: pushes.login(cloud, body),
             ("POST", "/_localaws/credentials"): lambda body: roles.hand_out(cloud, body),

@@ -50,6 +50,10 @@ class Clock:
     def now(self) -> float:
         return self._base + (time.monotonic() - self._since) * self._factor
 
+    def machine_now(self) -> float:
+        """Machine time in epoch seconds, whatever the mode: to compare with the times of files."""
+        return time.time()
+
     def event(self) -> Event:
         return Event(self._changed)
 
@@ -63,6 +67,10 @@ class Clock:
 
     def _machine_seconds(self, cloud_seconds: float) -> float | None:
         return None if self._factor == 0 else max(cloud_seconds / self._factor, 0.0)
+
+    def cloud_seconds(self, machine_seconds: float) -> float:
+        """How far cloud time moves on by itself in so much machine time."""
+        return machine_seconds * self._factor
 
     def socket_timeout(self, cloud_seconds: float) -> float:
         """A limit for one blocking socket call; a stepped clock cannot interrupt it, so there it is machine time."""

@@ -7,6 +7,7 @@ interpreter. The program is the process: no shell or wrapper stays in between, s
 import json
 import os
 import shutil
+import socket
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -38,6 +39,11 @@ class Spec:
     readonly: Sequence[str] = ()
 
 
+def mounted(cloud: Cloud) -> bool:
+    """Whether containers see their folder as /opt/ml and their `hosts` in /etc/hosts."""
+    return cloud.mounts and mounts.unshare() is not None
+
+
 def start(cloud: Cloud, spec: Spec, sink: Sink, on_exit: Callable[[Process], None] | None = None) -> Process:
     """Start the container's program. Raises StartError if there is no such program."""
     unshare = mounts.unshare() if cloud.mounts else None
@@ -64,7 +70,8 @@ def _hosts_file(spec: Spec) -> Path | None:
     if not spec.hosts:
         return None
     file = spec.root.with_name(f"{spec.root.name}.hosts")
-    names = {"localhost": "127.0.0.1", **spec.hosts}
+    # The machine's own name too: programs look it up to find an address of their own.
+    names = {"localhost": "127.0.0.1", socket.gethostname(): "127.0.0.1", **spec.hosts}
     file.write_text("".join(f"{address} {name}\n" for name, address in names.items()))
     return file
 

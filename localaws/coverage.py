@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 
 from localaws import cloudtrail, ec2, kms, oidc, sns, wire
+from localaws.sagemaker import cluster, interruptions, sampling
 from localaws.services import SERVICES, Service
 
 RUNTIME = (
@@ -17,6 +18,7 @@ RUNTIME = (
     ("sts", "AssumeRoleWithWebIdentity", "ours", "the trust policy decides; the token's signature is not checked"),
     ("ecr", "docker push", "ours", "from a build; repositories, tags and digests are moto's"),
 )
+DIFFERENCES = (*cluster.DIFFERENCES, *interruptions.DIFFERENCES, *sampling.DIFFERENCES)
 CORRECTED = {"cloudtrail": cloudtrail, "ec2": ec2, "iam": oidc, "kms": kms, "sns": sns}
 
 
@@ -58,4 +60,6 @@ def page() -> str:
         "| service | operation | by | notes |",
         "| --- | --- | --- | --- |",
     ]
-    return "\n".join(lines + [f"| {' | '.join(row)} |" for row in rows()])
+    lines += [f"| {' | '.join(row)} |" for row in rows()]
+    lines += ["", "## Where a training job differs from AWS's", "", "| what | here |", "| --- | --- |"]
+    return "\n".join(lines + [f"| {what} | {here} |" for what, here in DIFFERENCES])

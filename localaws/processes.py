@@ -4,6 +4,7 @@ Each process is the leader of its own session and group; its stdout and stderr g
 outlives localaws: `stop_all` at a normal end, the guardian (guardian.py) when localaws itself is killed.
 """
 
+import math
 import os
 import secrets
 import signal
@@ -37,6 +38,7 @@ class Process:
         self.pid = popen.pid
         self.exited = clock.event()
         self.exit_code: int | None = None
+        self.ended = math.inf  # machine time, epoch seconds
 
     def signal(self, number: int) -> None:
         """Signal the program itself, as `docker kill` does; a process that has ended is no error."""
@@ -67,6 +69,7 @@ class Process:
         pump = threading.Thread(target=self._pump, name=f"log-{self.pid}", daemon=True)
         pump.start()
         code = self._popen.wait()
+        self.ended = self._clock.machine_now()  # at once: what follows takes longer the more is left behind
         self.kill()  # a container's other processes end with its first one
         pump.join(REAP_SECONDS)
         self.exit_code = code if code >= 0 else 128 - code

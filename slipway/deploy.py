@@ -115,7 +115,7 @@ class _Watch:
             self._step.result = "built by CodeBuild from this checkout" if self._step.detail else "as it was"
         elif self._step.title == "training":
             self._training_lines()
-            self._step.result = self._step.result or "this run was there already"
+            self._step.result = self._step.result or self._step.detail or "this run was there already"
         elif self._step.title == "endpoint":
             self._step.result = ", ".join(made.get("aws:sagemaker/endpoint:Endpoint", [])) + " with its scaling"
 

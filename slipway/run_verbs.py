@@ -1,5 +1,6 @@
-"""The verbs about runs: train, runs, promote, rollback, verify. `slipway.__main__` adds them to the command line."""
+"""The verbs about runs: train, runs, plot, promote, rollback, verify. `slipway.__main__` adds them to the command."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -8,6 +9,7 @@ from slipway.options import AsJson, StackName, out, print_json
 
 if TYPE_CHECKING:
     from slipway.project import Stack
+    from slipway.runs import Run
 
 app = typer.Typer()
 
@@ -40,20 +42,84 @@ def train(
 
 
 @app.command()
-def runs(stack: StackName = "local", as_json: AsJson = False) -> None:
-    """The stack's runs, newest first: how each ended, what it reached, whether it is approved, which one is served."""
+def runs(
+    stack: StackName = "local",
+    compare: Annotated[
+        tuple[str, str] | None,
+        typer.Option("--compare", help="two runs: names, their beginnings, latest or served", metavar="RUN RUN"),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """The stack's runs, newest first: how each ended, what it reached, whether it is approved, which one is served.
+
+    --compare: two of them metric by metric, and whether they differ beyond chance.
+    """
     from dataclasses import asdict
 
     from slipway.project import open_stack
     from slipway.runs import find_runs, table
 
-    found = find_runs(open_stack(stack))
+    where = open_stack(stack)
+    if compare:
+        _compare(where, *compare, as_json)
+        return
+    found = find_runs(where)
     if as_json:
         print_json([asdict(run) for run in found])
     elif found:
         out.print(table(found))
     else:
         out.print(f"stack {stack} has no run; make one: slipway train --stack {stack}")
+
+
+def _compare(where: "Stack", one: str, other: str, as_json: bool) -> None:
+    from slipway.compare import compare, view
+
+    found = compare(where, one, other)
+    if as_json:
+        print_json(found.as_json())
+    else:
+        out.print(view(found), soft_wrap=not out.is_terminal)
+
+
+@app.command()
+def plot(
+    run: Annotated[str, typer.Argument(help="a run's name or its beginning, latest or served")] = "latest",
+    stack: StackName = "local",
+    save: Annotated[
+        Path | None, typer.Option("--save", file_okay=False, help="write the run's report and pictures to this folder")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """The course of a run, also while it is going: loss, validation and learning rate."""
+    from slipway import plot as drawing
+    from slipway.history import read_history
+    from slipway.project import open_stack
+    from slipway.runs import choose, find_runs
+
+    where = open_stack(stack)
+    chosen = choose(where, find_runs(where), run)
+    if save:
+        _save(where, chosen, save, as_json)
+        return
+    points = read_history(where, chosen)
+    if as_json:
+        print_json({"run": chosen.name, "status": chosen.status, "history": points})
+    elif out.is_terminal:
+        out.print(f"{chosen.name}  {chosen.status}", markup=False)
+        out.print(drawing.plots(points, out.width))
+    else:
+        out.print(drawing.table(points), soft_wrap=True)
+
+
+def _save(where: "Stack", run: "Run", folder: Path, as_json: bool) -> None:
+    from slipway.run_output import save
+
+    saved = [str(path) for path in save(where, run, folder)]
+    if as_json:
+        print_json(saved)
+    else:
+        out.print("\n".join(saved), markup=False, soft_wrap=True)
 
 
 @app.command()

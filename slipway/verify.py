@@ -16,10 +16,10 @@ from botocore.exceptions import ClientError
 from slipway.engine import Engine
 from slipway.errors import SlipwayError
 from slipway.invoke import ask, read_manifest
+from slipway.prediction import differing, shown, tolerance
 from slipway.project import Stack
 from slipway.view import Steps
 
-SCORE_TOLERANCE = 0.01  # of a score in [0, 1]: another instance type, another order of additions
 ASYNC_SECONDS = 60.0
 SETTLE_SECONDS = 20 * 60.0  # instances that scaling adds, the largest with the largest models
 POLL_SECONDS = 0.2
@@ -85,19 +85,19 @@ def _settled(stack: Stack, endpoint: str) -> Facts:
 
 def _example(stack: Stack, outputs: Facts) -> str:
     """The artifact's first example, answered as when it was exported."""
-    example = read_manifest(stack, outputs["artifact"])["examples"][0]
+    manifest = read_manifest(stack, outputs["artifact"])
+    example = manifest["examples"][0]
     body = json.dumps({"instances": [example["instance"]]}).encode()
     config = stack.client("sagemaker").describe_endpoint_config(EndpointConfigName=outputs["endpoint_config"])
     answer = _ask_async(stack, outputs, body) if "AsyncInferenceConfig" in config else _ask(stack, outputs, body)
     prediction, recorded = json.loads(answer)["predictions"][0], example["prediction"]
-    if prediction["label"] != recorded["label"] or abs(prediction["score"] - recorded["score"]) > SCORE_TOLERANCE:
+    if other := differing(prediction, recorded, tolerance(manifest)):
         raise SlipwayError(
-            f"endpoint {outputs['endpoint']} answers the artifact's example with {prediction['label']} "
-            f"({prediction['score']:.4f}); recorded: {recorded['label']} ({recorded['score']:.4f}). "
-            "It serves another model, or the image computes differently: compare slipway runs with the stack's output "
-            "`artifact`"
+            f"endpoint {outputs['endpoint']} answers the artifact's example with {shown(prediction, recorded)}; "
+            f"recorded: {shown(recorded, recorded)} (other: {', '.join(other)}). It serves another model, or the image "
+            "computes differently: compare slipway runs with the stack's output `artifact`"
         )
-    return f"{prediction['label']} ({prediction['score']:.3f}), as recorded in the artifact"
+    return f"{shown(prediction, recorded)}, as recorded in the artifact"
 
 
 def _ask(stack: Stack, outputs: Facts, body: bytes) -> bytes:

@@ -28,6 +28,16 @@ class JobPaths:
         return self.base / "input" / "data" / CHANNEL
 
     @property
+    def code(self) -> Path:
+        """Folder of the optional channel `code`: the user's own models."""
+        return self.base / "input" / "data" / "code"
+
+    @property
+    def baseline(self) -> Path:
+        """Folder of the optional channel `baseline`: the artifact that is served now, as model.tar.gz."""
+        return self.base / "input" / "data" / "baseline"
+
+    @property
     def model(self) -> Path:
         """What ends up here becomes model.tar.gz, even when the job is stopped."""
         return self.base / "model"
@@ -58,20 +68,49 @@ def read_hyperparameters(paths: JobPaths) -> dict[str, Any]:
     return _read_config(paths, "hyperparameters.json")
 
 
-def check_platform(paths: JobPaths) -> None:
-    """Refuse what this program cannot do: several hosts, a channel other than File, a missing channel."""
-    hosts = _read_config(paths, "resourceconfig.json").get("hosts", ["algo-1"])
-    if not isinstance(hosts, list) or len(hosts) != 1:
+@dataclass(frozen=True, kw_only=True)
+class Cluster:
+    """The job's hosts, sorted as SageMaker sorts them; `interface` is the network between them."""
+
+    current: str = "algo-1"
+    hosts: tuple[str, ...] = ("algo-1",)
+    interface: str = ""
+
+    @property
+    def index(self) -> int:
+        """This host's place; the first one leads."""
+        return self.hosts.index(self.current)
+
+
+def read_cluster(paths: JobPaths) -> Cluster:
+    """The hosts of resourceconfig.json; this one alone where the platform wrote none."""
+    found = _read_config(paths, "resourceconfig.json")
+    hosts, current = found.get("hosts", ["algo-1"]), found.get("current_host", "algo-1")
+    if not isinstance(hosts, list) or not all(isinstance(host, str) for host in hosts) or current not in hosts:
         raise ConfigError(
-            f"resourceconfig.json: hosts is {hosts!r}; this program trains on one host, set InstanceCount to 1"
+            f"resourceconfig.json: hosts is {hosts!r}, current_host {current!r}; it has to be one of them"
         )
+    return Cluster(current=current, hosts=tuple(sorted(hosts)), interface=str(found.get("network_interface_name", "")))
+
+
+def channel_is_sharded(paths: JobPaths) -> bool:
+    """Whether each host holds other objects of the training channel."""
+    return _channel(paths).get("S3DistributionType") == "ShardedByS3Key"
+
+
+def check_platform(paths: JobPaths) -> None:
+    """Refuse what this program cannot do: a channel other than File or FastFile, a missing channel."""
     channels = _read_config(paths, "inputdataconfig.json")
     if channels and CHANNEL not in channels:
         raise ConfigError(f"inputdataconfig.json: channels are {sorted(channels)}; add a channel named {CHANNEL!r}")
-    settings = channels.get(CHANNEL, {})
-    mode = settings.get("TrainingInputMode", "File") if isinstance(settings, dict) else settings
+    mode = _channel(paths).get("TrainingInputMode", "File")
     if mode not in ("File", "FastFile"):
         raise ConfigError(f"channel {CHANNEL!r}: TrainingInputMode is {mode!r}; use File or FastFile")
+
+
+def _channel(paths: JobPaths) -> dict[str, Any]:
+    found = _read_config(paths, "inputdataconfig.json").get(CHANNEL, {})
+    return found if isinstance(found, dict) else {"TrainingInputMode": found}
 
 
 def _read_config(paths: JobPaths, name: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from localaws.iam.platform import AccessError, Actor
 from localaws.images import Image
 from localaws.processes import Sink
 from localaws.s3 import join
-from localaws.sagemaker import channels, metrics, network, permissions
+from localaws.sagemaker import channels, cluster, metrics, network, permissions
 from localaws.sagemaker.artifacts import Checkpoints, upload
 from localaws.sagemaker.nodes import Nodes
 
@@ -33,32 +33,37 @@ class JobError(Exception):
 class Attempt:
     """Fresh instances: nothing of an earlier attempt is on them but what its checkpoints left in S3."""
 
-    def __init__(self, cloud: Cloud, region: str, record: dict[str, Any], scanner: metrics.Scanner) -> None:
+    def __init__(
+        self, cloud: Cloud, region: str, record: dict[str, Any], scanner: metrics.Scanner, owners: dict[str, str]
+    ) -> None:
+        """`owners` of the checkpoints (see Checkpoints) are read and kept up to date."""
         self._cloud = cloud
         self._region = region
         self._record = record
         self._actor = Actor(cloud=cloud, role=record["RoleArn"], region=region)
         self._scanner = scanner
         count = record["ResourceConfig"].get("InstanceCount", 1)
-        self._hosts = [f"algo-{number}" for number in range(1, count + 1)]
+        self._hosts = cluster.hosts(count, resolvable=containers.mounted(cloud))
+        self._port = cluster.Port()
         self.nodes = Nodes(cloud, count)
         self._folder = cloud.folder("jobs", region, record["TrainingJobName"])
-        self._roots = {host: self._folder / host for host in self._hosts}
-        self._checkpoints = self._make_checkpoints()
+        self._roots = {host.label: self._folder / host.label for host in self._hosts}
+        self._checkpoints = self._make_checkpoints(owners)
 
-    def _make_checkpoints(self) -> Checkpoints | None:
+    def _make_checkpoints(self, owners: dict[str, str]) -> Checkpoints | None:
         config = self._record.get("CheckpointConfig")
         if config is None:
             return None
         local = config.get("LocalPath", "/opt/ml/checkpoints").removeprefix("/opt/ml/")
-        return Checkpoints(config["S3Uri"], [root / local for root in self._roots.values()])
+        return Checkpoints(config["S3Uri"], {host: root / local for host, root in self._roots.items()}, owners)
 
     def prepare(self) -> None:
         """Lay out /opt/ml and copy the data and the checkpoints to it. Raises JobError."""
-        for host, root in self._roots.items():
-            for name in FOLDERS:
-                (root / name).mkdir(parents=True)
-            channels.write_config(self._record, root, host, self._hosts)
+        names = [host.name for host in self._hosts]
+        for name, root in zip(names, self._roots.values(), strict=True):
+            for folder in FOLDERS:
+                (root / folder).mkdir(parents=True)
+            channels.write_config(self._record, root, name, names)
         if not network.reaches_s3(self._record, self._region):
             raise JobError(network.NO_ROUTE_TO_S3)
         try:
@@ -84,20 +89,24 @@ class Attempt:
             argv=[*(entrypoint or image.config.entrypoint), *arguments],
             root=self._folder,
             region=self._region,
-            env={
-                **self._credentials(),
-                "TRAINING_JOB_NAME": record["TrainingJobName"],
-                "TRAINING_JOB_ARN": record["TrainingJobArn"],
-                **record.get("Environment", {}),
-            },
-            hosts={name: f"127.0.0.{number}" for number, name in enumerate(self._hosts, 1)},
+            env=self._environment(),
+            hosts={host.name: host.address for host in self._hosts},
             readonly=[f"input/data/{name}" for name in fast],
         )
         specs = {host: replace(common, root=root) for host, root in self._roots.items()}
         try:
-            self.nodes.start(specs, {host: self._sink(host) for host in self._hosts})
+            self.nodes.start(specs, {label: self._sink(label) for label in self._roots})
         except containers.StartError as error:
             raise JobError(CANNOT_START.format(error=error)) from error
+
+    def _environment(self) -> dict[str, str]:
+        return {
+            **self._credentials(),
+            "TRAINING_JOB_NAME": self._record["TrainingJobName"],
+            "TRAINING_JOB_ARN": self._record["TrainingJobArn"],
+            "MASTER_PORT": str(self._port.number),  # AWS sets none: see cluster.py
+            **self._record.get("Environment", {}),
+        }
 
     def _pull(self, name: str) -> Image:
         try:
@@ -152,4 +161,5 @@ class Attempt:
 
     def remove(self) -> None:
         """Give the instances back: what matters is in S3 and in the log."""
+        self._port.release()
         shutil.rmtree(self._folder, ignore_errors=True)

@@ -7,6 +7,7 @@ from typing import Any
 
 from localaws import s3
 from localaws.errors import validation
+from localaws.sagemaker import cluster
 
 EMULATED_MODES = ("File", "FastFile")
 EMULATED_TYPES = ("S3Prefix", "ManifestFile")
@@ -109,7 +110,7 @@ def write_config(job: Mapping[str, Any], root: Path, host: str, hosts: Sequence[
             "current_group_name": "homogeneousCluster",
             "hosts": sorted(hosts),
             "instance_groups": [group],
-            "network_interface_name": "lo",
+            "network_interface_name": cluster.interface(),
         },
     }
     folder = root / "input" / "config"

@@ -1,21 +1,25 @@
 """One training job: Starting -> Downloading -> Training -> Uploading -> Completed, as processes on this machine.
 
-Each instance is one process with its own /opt/ml. A stop, the runtime limit and a spot interruption are SIGTERM,
-120 s by the clock, SIGKILL. After a stop or a limit what the job left is uploaded; after an interruption only its
-checkpoints are, and the job goes on in new instances: Interrupted -> Starting -> ...
+Each instance is one process with its own /opt/ml. A stop, the runtime limit, the failure of another instance and a
+spot interruption with notice are SIGTERM, 120 s by the clock, SIGKILL. After a stop or a limit what the job left is
+uploaded; after an interruption only its checkpoints are, and the job goes on in new instances: Interrupted ->
+Starting -> ...
 """
 
+import math
 import sys
 import threading
 import traceback
 from typing import Any
 
 from localaws.cloud import Cloud
-from localaws.sagemaker import metrics, spot
+from localaws.sagemaker import interruptions, metrics, spot
 from localaws.sagemaker.attempt import Attempt, JobError
+from localaws.sagemaker.interruptions import Interruption
 
 STOP_GRACE_SECONDS = 120
-CHECKPOINT_SYNC_SECONDS = 1
+CHECKPOINT_SYNC_SECONDS = 1  # by the clock
+SYNC_PAUSE_SECONDS = 0.05  # machine time: a fast clock must not keep the machine busy with looking for files
 TERMINAL = ("Completed", "Failed", "Stopped")
 INTERRUPTIBLE = ("Starting", "Downloading", "Training")
 FINAL_MESSAGES = {
@@ -33,7 +37,10 @@ STOPPED: Outcome = ("Stopped", "Stopped", "")
 class TrainingRun:
     """Runs one job in a thread of its own and keeps `record`, which DescribeTrainingJob shows, up to date."""
 
-    def __init__(self, cloud: Cloud, region: str, record: dict[str, Any]) -> None:
+    def __init__(
+        self, cloud: Cloud, region: str, record: dict[str, Any], observe: metrics.Observer | None = None
+    ) -> None:
+        """`observe` is called with each metric that the job prints, from the thread that reads the log."""
         self._cloud = cloud
         self._region = region
         self._record = record
@@ -41,31 +48,40 @@ class TrainingRun:
         self._lock = threading.RLock()
         self._stop_asked = cloud.clock.event()
         self._abandoned = False
-        self._capacity_after: float | None = None  # seconds; set while an interruption is under way
+        self._market = interruptions.market(cloud)
+        self._interruption: Interruption | None = None  # while one is under way
         self._instance_seconds = 0.0  # from the first byte downloaded to the end, of all attempts
         self._training_seconds = 0.0  # the part that MaxRuntimeInSeconds limits
+        self._owners: dict[str, str] = {}  # of the checkpoints, by name
         self.finished = cloud.clock.event()
-        self._scanner = metrics.Scanner(record["AlgorithmSpecification"].get("MetricDefinitions", []))
+        definitions = record["AlgorithmSpecification"].get("MetricDefinitions", [])
+        self._scanner = metrics.Scanner(definitions, observe)
+        self._attempts = 0
+        self._attempt = self._begin()
+
+    def _begin(self) -> Attempt:
+        self._attempts += 1
+        self._begun = self._clock.now()
         self._enter("Starting", "Starting the training job")
-        self._attempt = Attempt(cloud, region, record, self._scanner)
+        return Attempt(self._cloud, self._region, self._record, self._scanner, self._owners)
 
     def stop(self) -> None:
         """StopTrainingJob: returns at once, the job ends by itself."""
         with self._lock:
             if self._record["TrainingJobStatus"] in TERMINAL:
                 return  # it has ended by itself meanwhile
-            self._record["TrainingJobStatus"] = "Stopping"
             self._enter("Stopping", "Stopping the training job")
             self._stop_asked.set()
             self._attempt.nodes.ended.set()
 
-    def interrupt(self, capacity_after_seconds: float) -> bool:
-        """Take the instances of a spot job away, for so long. False if it has none or ends anyway."""
+    def interrupt(self, interruption: Interruption) -> bool:
+        """Take the instances of a spot job away. False if it has none or ends anyway."""
         with self._lock:
-            busy = self._record["SecondaryStatus"] in INTERRUPTIBLE and self._capacity_after is None
+            busy = self._record["SecondaryStatus"] in INTERRUPTIBLE and self._interruption is None
             if not busy or self._attempt.nodes.ended.is_set():
                 return False
-            self._capacity_after = capacity_after_seconds
+            self._interruption = interruption
+            self._market.note(self._record["TrainingJobName"], self._attempts, self._clock.now(), interruption)
             self._attempt.nodes.ended.set()
             return True
 
@@ -75,7 +91,7 @@ class TrainingRun:
             self._abandoned = True
             self._stop_asked.set()
             self._attempt.nodes.ended.set()
-            self._attempt.nodes.kill()
+        self._attempt.nodes.kill()  # without the lock: a process ends when its log is read, which may want the lock
         self.finished.wait()
 
     def run(self) -> None:
@@ -99,6 +115,8 @@ class TrainingRun:
                 transitions[-1].setdefault("EndTime", now)
             transitions.append({"Status": status, "StartTime": now, "StatusMessage": message})
             self._record |= {"SecondaryStatus": status, "LastModifiedTime": now}
+            if status == "Stopping":
+                self._record["TrainingJobStatus"] = status
 
     def _enter_unless_stopping(self, status: str, message: str) -> None:
         with self._lock:
@@ -143,12 +161,22 @@ class TrainingRun:
         ended, begin = self._attempt.nodes.ended, self._clock.now()
         runtime = self._record["StoppingCondition"]["MaxRuntimeInSeconds"] - self._training_seconds
         limit = min(begin + runtime, spot.deadline(self._record))
-        while not ended.is_set() and self._clock.now() < limit:
-            self._clock.wait(ended, min(CHECKPOINT_SYNC_SECONDS, limit - self._clock.now()))
+        while not ended.is_set() and (now := self._clock.now()) < limit:
+            due = self._interruption_due()
+            if now >= due:
+                self.interrupt(self._market.rate.interruption())
+                break
+            pause = max(CHECKPOINT_SYNC_SECONDS, self._clock.cloud_seconds(SYNC_PAUSE_SECONDS))
+            self._clock.wait(ended, min(pause, limit - now, due - now))
             if not ended.is_set():
                 self._attempt.sync()
         self._training_seconds += self._clock.now() - begin
         return self._end_of_wait("MaxRuntimeExceeded" if limit == begin + runtime else "MaxWaitTimeExceeded")
+
+    def _interruption_due(self) -> float:
+        if not self._record["EnableManagedSpotTraining"]:
+            return math.inf
+        return self._market.due(self._record["TrainingJobName"], self._attempts, self._begun)
 
     def _end_of_wait(self, limit: str) -> Outcome | None:
         """End the processes in the way that their end asks for; `limit` is the one that applies if nothing else did."""
@@ -156,22 +184,28 @@ class TrainingRun:
         if self._abandoned:
             nodes.kill()
             return STOPPED
-        if self._capacity_after is not None and not self._stop_asked.is_set():
-            nodes.terminate(STOP_GRACE_SECONDS)
-            self._attempt.sync()
+        if self._interruption is not None and not self._stop_asked.is_set():
+            self._lose_instances(self._interruption)
             return STOPPED if self._stop_asked.is_set() else None
         if self._stop_asked.is_set() or not nodes.ended.is_set():
             if limit == "MaxWaitTimeExceeded" and not self._stop_asked.is_set():
                 self._enter("Stopping", FINAL_MESSAGES[limit])
             nodes.terminate(STOP_GRACE_SECONDS)
             return "Stopped", "Stopped" if self._stop_asked.is_set() else limit, ""
+        nodes.terminate(STOP_GRACE_SECONDS)  # the others, where one has failed
         reason = nodes.failure()
-        nodes.kill()
         return ("Failed", "Failed", reason) if reason else ("Completed", "Completed", "")
+
+    def _lose_instances(self, interruption: Interruption) -> None:
+        if interruption.notice == "none":
+            self._attempt.nodes.kill()  # and no last look at the checkpoints: their disks are gone
+            return
+        self._attempt.nodes.terminate(STOP_GRACE_SECONDS)
+        self._attempt.sync()
 
     def _wait_for_capacity(self) -> Outcome | None:
         """After an interruption: None once a new attempt may begin, or the outcome."""
-        seconds = self._capacity_after or 0.0
+        seconds = self._interruption.capacity_after_seconds if self._interruption else 0.0
         self._attempt.remove()
         self._enter_unless_stopping("Interrupted", spot.INTERRUPTED)
         limit = spot.deadline(self._record) - self._clock.now()
@@ -182,9 +216,8 @@ class TrainingRun:
         with self._lock:
             if self._stop_asked.is_set():
                 return STOPPED
-            self._capacity_after = None
-            self._enter("Starting", "Starting the training job")
-            self._attempt = Attempt(self._cloud, self._region, self._record, self._scanner)
+            self._interruption = None
+            self._attempt = self._begin()
         return None
 
     def _finish(self, status: str, secondary: str, reason: str) -> None:

@@ -8,6 +8,7 @@ from localaws import containers
 from localaws.cloud import Cloud
 from localaws.processes import Process, Sink
 
+FAILURE_FILE = "output/failure"
 FAILURE_CHARACTERS = 1024
 
 
@@ -43,27 +44,38 @@ class Nodes:
             self.ended.set()
 
     def terminate(self, grace_seconds: float) -> None:
-        """`docker stop -t` on all at once, by the clock."""
+        """`docker stop -t` on all that still run, at once, by the clock; returns when they are reaped."""
         deadline = self._clock.now() + grace_seconds
-        for process in self._processes.values():
+        processes = list(self._processes.values())
+        for process in processes:
             process.signal(signal.SIGTERM)
-        for process in self._processes.values():
+        for process in processes:
             if not self._clock.wait(process.exited, deadline - self._clock.now()):
                 process.kill()
             process.wait()
 
     def kill(self) -> None:
         """SIGKILL to all that still run; returns when they are reaped."""
-        for process in list(self._processes.values()):
+        processes = list(self._processes.values())
+        for process in processes:
             if not process.exited.is_set():
                 process.kill()
+        for process in processes:
             process.wait()
 
     def failure(self) -> str | None:
-        """AWS's FailureReason from the first host that failed, or None. The exit code is the program's own."""
-        for root, process in self._processes.items():
-            if process.exited.is_set() and process.exit_code:
-                file = root / "output" / "failure"
-                text = file.read_text(errors="replace")[:FAILURE_CHARACTERS] if file.is_file() else ""
-                return f"AlgorithmError: {text}, exit code: {process.exit_code}"
-        return None
+        """AWS's FailureReason from the host that failed first, or None. The exit code is the program's own.
+
+        Call it when all have ended: the host that others fell over may be the last one to be reaped.
+        """
+        failed = [(process, root / FAILURE_FILE) for root, process in self._processes.items() if process.exit_code]
+        if not failed:
+            return None
+        process, file = min(failed, key=lambda item: (_moment(*item), item[0].ended))
+        text = file.read_text(errors="replace")[:FAILURE_CHARACTERS] if file.is_file() else ""
+        return f"AlgorithmError: {text}, exit code: {process.exit_code}"
+
+
+def _moment(process: Process, failure: Path) -> float:
+    """When a host failed: a program that says why does so before it lets go of the others, and ends after that."""
+    return min(process.ended, failure.stat().st_mtime) if failure.is_file() else process.ended

@@ -1,7 +1,7 @@
 """Where a tuning job gets its hyperparameters from: ranges, their checks, and samples of them as strings.
 
 Grid walks through all combinations. Every other strategy draws at random from the ranges on their scales: Bayesian
-and Hyperband differ from Random in AWS by what they learn from finished jobs, which is not emulated.
+and Hyperband differ from Random in AWS by what they learn from other jobs, which is not emulated.
 """
 
 import itertools
@@ -14,6 +14,18 @@ from localaws.errors import validation
 
 KINDS = ("IntegerParameterRanges", "ContinuousParameterRanges", "CategoricalParameterRanges")
 MAX_RANGES = 30
+
+DIFFERENCES = (
+    (
+        "Bayesian tuning",
+        "hyperparameters are drawn at random, as by Random; what earlier jobs have found is not used to choose them",
+    ),
+    (
+        "Hyperband tuning",
+        "likewise at random; StrategyConfig is checked and stored, and its own early stopping stops nothing",
+    ),
+    ("ScalingType Auto", "linear; AWS finds the scale by itself"),
+)
 
 Ranges = Mapping[str, Any]
 
@@ -63,10 +75,10 @@ def _check_range(item: Mapping[str, str], kind: type[int] | type[float]) -> None
 
 def combinations(ranges: Ranges) -> float:
     """How many different combinations there are; infinite with a continuous range."""
-    if any(item["MinValue"] != item["MaxValue"] for item in ranges.get("ContinuousParameterRanges", [])):
+    if any(float(item["MinValue"]) != float(item["MaxValue"]) for item in ranges.get("ContinuousParameterRanges", [])):
         return math.inf
     integers = (int(item["MaxValue"]) - int(item["MinValue"]) + 1 for item in ranges.get("IntegerParameterRanges", []))
-    values = (len(item["Values"]) for item in ranges.get("CategoricalParameterRanges", []))
+    values = (len(set(item["Values"])) for item in ranges.get("CategoricalParameterRanges", []))
     return float(math.prod(integers) * math.prod(values))
 
 
@@ -74,7 +86,7 @@ def samples(strategy: str, ranges: Ranges, seed: int | str) -> Iterator[dict[str
     """Each combination at most once. The same seed gives the same ones in the same order."""
     if strategy == "Grid":
         items = ranges["CategoricalParameterRanges"]
-        for values in itertools.product(*(item["Values"] for item in items)):
+        for values in itertools.product(*(dict.fromkeys(item["Values"]) for item in items)):
             yield {item["Name"]: value for item, value in zip(items, values, strict=True)}
         return
     source, seen = random.Random(seed), set[tuple[str, ...]]()

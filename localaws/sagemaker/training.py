@@ -11,16 +11,21 @@ from localaws.iam.platform import Actor
 from localaws.sagemaker import permissions
 from localaws.sagemaker.job import TERMINAL, TrainingRun
 from localaws.sagemaker.listing import listing
+from localaws.sagemaker.metrics import Observer
 from localaws.sagemaker.state import SageMaker, TrainingJob, in_use, store
 from localaws.sagemaker.training_checks import MAX_RUNTIME_SECONDS, check
 from localaws.sagemaker.warm_pool import WarmPool, claim
 
 SWITCHES = ("EnableNetworkIsolation", "EnableInterContainerTrafficEncryption", "EnableManagedSpotTraining")
+NAME_TAKEN = (
+    "Training job names must be unique within an AWS account and region, and a training job with this name already "
+    "exists ({arn})"
+)
 DEBUGGABLE = ("Downloading", "Training")
 
 
 def create_training_job(call: Call) -> Mapping[str, Any]:
-    """runs the image; spot interruptions by POST /_localaws/interrupt; retries are stored only"""
+    """runs the image, a process per instance; spot interruptions on demand or at a rate; retries are stored only"""
     request = {key: value for key, value in call.request.items() if key != "Tags"}
     tags = {tag["Key"]: tag["Value"] for tag in call.request.get("Tags", [])}
     check(request, call.region)
@@ -29,9 +34,15 @@ def create_training_job(call: Call) -> Mapping[str, Any]:
 
 
 def launch(
-    cloud: Cloud, region: str, records: SageMaker, request: Mapping[str, Any], tags: Mapping[str, str], **more: Any
+    cloud: Cloud,
+    region: str,
+    records: SageMaker,
+    request: Mapping[str, Any],
+    tags: Mapping[str, str],
+    observe: Observer | None = None,
+    **more: Any,
 ) -> TrainingJob:
-    """Start a job from a checked request; `more` are members of its record, such as TuningJobArn.
+    """Start a job from a checked request; `observe` gets its metrics, `more` are members of its record.
 
     Raises ResourceInUse for a name that is taken.
     """
@@ -39,12 +50,9 @@ def launch(
     where = arn("sagemaker", region, f"training-job/{name.lower()}")
     with records.lock:
         if name in records.jobs:
-            raise in_use(
-                "Training job names must be unique within an AWS account and region, and a training job with this "
-                f"name already exists ({where})"
-            )
+            raise in_use(NAME_TAKEN.format(arn=where))
         record = {**_record(request, now), "TrainingJobArn": where, **more}
-        job = TrainingJob(record=record, run=TrainingRun(cloud, region, record), pool=WarmPool(record=record))
+        job = TrainingJob(record=record, run=TrainingRun(cloud, region, record, observe), pool=WarmPool(record=record))
         claim([other.pool for other in records.jobs.values()], record, now)
         records.jobs[name] = job
         records.tags[where] = dict(tags)

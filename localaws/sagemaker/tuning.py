@@ -1,4 +1,4 @@
-"""The tuning jobs' API; the search itself is tuning_run.py, the sampling sampling.py."""
+"""The tuning jobs' API; the search is tuning_run.py, the sampling sampling.py, what is refused tuning_checks.py."""
 
 import threading
 from collections.abc import Mapping
@@ -6,35 +6,17 @@ from typing import Any
 
 from localaws.cloud import Call, Handler
 from localaws.errors import AwsError, validation
-from localaws.iam.platform import Actor
 from localaws.paging import page
-from localaws.sagemaker import metrics, permissions, sampling, training_checks
 from localaws.sagemaker.listing import DEFAULT_RESULTS, listing
 from localaws.sagemaker.state import in_use, keep_tags, sagemaker_arn, store
+from localaws.sagemaker.tuning_checks import checked_definition
 from localaws.sagemaker.tuning_run import TuningRun
 
 TERMINAL = ("Completed", "Failed", "Stopped")
-NOT_EMULATED = ("TrainingJobDefinitions", "WarmStartConfig", "Autotune")
-# What a training job takes over as it is.
-SHARED = (
-    "AlgorithmSpecification",
-    "RoleArn",
-    "InputDataConfig",
-    "VpcConfig",
-    "OutputDataConfig",
-    "ResourceConfig",
-    "StoppingCondition",
-    "EnableNetworkIsolation",
-    "EnableInterContainerTrafficEncryption",
-    "EnableManagedSpotTraining",
-    "CheckpointConfig",
-    "RetryStrategy",
-    "Environment",
-)
 
 
 def create_hyper_parameter_tuning_job(call: Call) -> Mapping[str, Any]:
-    """runs training jobs; Bayesian and Hyperband sample as Random does; early stopping and run time: stored only"""
+    """runs training jobs and stops them early by the median rule; run time and convergence limits: stored only"""
     request, records = call.request, store(call)
     name, now = request["HyperParameterTuningJobName"], call.cloud.clock.now()
     where = sagemaker_arn(call, "hyper-parameter-tuning-job", name)
@@ -44,7 +26,7 @@ def create_hyper_parameter_tuning_job(call: Call) -> Mapping[str, Any]:
                 "Hyperparameter tuning job names must be unique within an AWS account and region, and a "
                 f"hyperparameter tuning job with this name already exists ({where})"
             )
-        definition = _checked_definition(call)
+        definition = checked_definition(call)
         record = {
             **{key: value for key, value in request.items() if key != "Tags"},
             "HyperParameterTuningJobArn": where,
@@ -58,75 +40,6 @@ def create_hyper_parameter_tuning_job(call: Call) -> Mapping[str, Any]:
         records.tunings[name] = run
     threading.Thread(target=run.run, name=f"tuning-{name}", daemon=True).start()
     return record
-
-
-def _checked_definition(call: Call) -> dict[str, Any]:
-    """The training jobs' request without name and tuned hyperparameters, checked as CreateTrainingJob would."""
-    request = call.request
-    for part in NOT_EMULATED:
-        if part in request:
-            raise validation(f"{part} is not emulated; leave it out.")
-    given, config = request.get("TrainingJobDefinition"), request["HyperParameterTuningJobConfig"]
-    if given is None:
-        raise validation("TrainingJobDefinition is required.")
-    static = given.get("StaticHyperParameters", {})
-    _check_search(config, static)
-    definition = {name: given[name] for name in SHARED if name in given}
-    definition["ResourceConfig"] = _resources(given)
-    definition["HyperParameters"] = static
-    objective, names = config["HyperParameterTuningJobObjective"]["MetricName"], _metrics(given)
-    if objective not in names:
-        raise validation(
-            "A metric is required for this hyperparameter tuning job objective. Provide a metric in the metric "
-            f"definitions. (Objective: {objective}; defined: {', '.join(names) or 'none'})"
-        )
-    metrics.Scanner(given["AlgorithmSpecification"].get("MetricDefinitions", []))  # refuses what does not compile
-    training_checks.check(definition, call.region)
-    permissions.check_training(Actor(cloud=call.cloud, role=given["RoleArn"], region=call.region), definition)
-    permissions.check_training(Actor(cloud=call.cloud, role=definition["RoleArn"], region=call.region), definition)
-    return definition
-
-
-def _metrics(definition: Mapping[str, Any]) -> list[str]:
-    return [item["Name"] for item in definition["AlgorithmSpecification"].get("MetricDefinitions", [])]
-
-
-def _resources(definition: Mapping[str, Any]) -> Mapping[str, Any]:
-    """ResourceConfig, or the same from HyperParameterTuningResourceConfig, which AWS's SDK sends."""
-    plain, own = definition.get("ResourceConfig"), definition.get("HyperParameterTuningResourceConfig")
-    if (plain is None) == (own is None):
-        raise validation("Exactly one of ResourceConfig and HyperParameterTuningResourceConfig must be given.")
-    if plain is not None:
-        found: Mapping[str, Any] = plain
-        return found
-    assert own is not None
-    choice = {**own, **own.get("InstanceConfigs", [{}])[0]}
-    kept = ("InstanceType", "InstanceCount", "VolumeSizeInGB", "VolumeKmsKeyId")
-    return {name: choice[name] for name in kept if name in choice}
-
-
-def _check_search(config: Mapping[str, Any], static: Mapping[str, str]) -> None:
-    strategy, limits = config["Strategy"], config["ResourceLimits"]
-    ranges, most = config.get("ParameterRanges", {}), limits.get("MaxNumberOfTrainingJobs")
-    if "HyperParameterTuningJobObjective" not in config:
-        raise validation("HyperParameterTuningJobObjective is required.")
-    sampling.check(strategy, ranges, static)
-    possible = sampling.combinations(ranges)
-    if strategy == "Grid":
-        if most is not None and most != possible:
-            raise validation(
-                f"MaxNumberOfTrainingJobs is {most}; for Grid search it must be left out or equal the number of "
-                f"combinations of the categorical hyperparameters, {possible:.0f}."
-            )
-        return
-    if most is None:
-        raise validation(f"MaxNumberOfTrainingJobs is required for the strategy {strategy}.")
-    if possible < most:
-        raise validation(
-            "You don't have enough combinations of hyperparameter ranges. The total number of hyperparameter "
-            f"combinations for the provided ranges [{possible}] must be equal or greater than the value of "
-            f"MaxNumberOfJobs, [{most}]. Provide additional ranges."
-        )
 
 
 def _run(call: Call) -> TuningRun:

@@ -1,17 +1,17 @@
-"""One tuning job: starts training jobs with sampled hyperparameters, as many at a time as allowed, and counts them."""
+"""One tuning job: starts training jobs with sampled hyperparameters, as many at a time as allowed, and stops them."""
 
 import secrets
 import sys
 import threading
 import traceback
 from collections.abc import Mapping
-from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from localaws.cloud import Cloud
-from localaws.sagemaker import sampling, training
-from localaws.sagemaker.job import TERMINAL
-from localaws.sagemaker.state import SageMaker, TrainingJob
+from localaws.sagemaker import early_stopping, sampling, training, tuning_results
+from localaws.sagemaker.state import SageMaker
+from localaws.sagemaker.tuning_results import Child, Objective
 
 OBJECTIVE_PARAMETER = "_tuning_objective_metric"
 ATTEMPTS_WITHOUT_SUCCESS = 5
@@ -25,16 +25,6 @@ NO_METRIC = (
     "emitting the objective metric as defined by the regular expression provided."
 )
 INTERNAL = "InternalServerError: We encountered an internal error. Please try again."
-_COUNTER = {"Completed": "Completed", "Failed": "NonRetryableError", "Stopped": "Stopped"}
-_SUMMARY = ("TrainingJobName", "TrainingJobArn", "CreationTime", "TrainingStartTime", "TrainingEndTime")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Child:
-    """A training job that the tuning job started, and the values that were tried in it."""
-
-    job: TrainingJob
-    tuned: Mapping[str, str]
 
 
 class TuningRun:
@@ -60,7 +50,8 @@ class TuningRun:
         self._definition = definition
         self._tags = tags
         self._limits = config["ResourceLimits"]
-        self._objective = config["HyperParameterTuningJobObjective"]
+        self._objective = Objective(config=config["HyperParameterTuningJobObjective"])
+        self._stops_early = config.get("TrainingJobEarlyStoppingType") == "Auto"
         self._target = config.get("TuningJobCompletionCriteria", {}).get("TargetObjectiveMetricValue")
         seed = config.get("RandomSeed", record["HyperParameterTuningJobName"])
         self._samples = sampling.samples(config["Strategy"], config["ParameterRanges"], seed)
@@ -72,7 +63,7 @@ class TuningRun:
         self.record["HyperParameterTuningJobStatus"] = "Stopping"
         self._ended = True
         for child in self.children:
-            if child.job.record["TrainingJobStatus"] == "InProgress":
+            if child.status == "InProgress":
                 child.job.run.stop()
 
     def abandon(self) -> None:
@@ -107,15 +98,16 @@ class TuningRun:
 
     def _start_next(self) -> Child | None:
         with self._records.lock:
-            most = self._limits.get("MaxNumberOfTrainingJobs")
-            if self._ended or self._is_enough() or (most is not None and len(self.children) >= most):
+            most, number = self._limits.get("MaxNumberOfTrainingJobs"), len(self.children)
+            if self._ended or self._is_enough() or (most is not None and number >= most):
                 return None
             tuned = next(self._samples, None)
             if tuned is None:
                 return None
-            request = self._request(tuned)
+            request, observe = self._request(tuned), partial(self._observe, number)
             arn = self.record["HyperParameterTuningJobArn"]
-            job = training.launch(self._cloud, self._region, self._records, request, self._tags, TuningJobArn=arn)
+            where = (self._cloud, self._region, self._records)
+            job = training.launch(*where, request, self._tags, observe, TuningJobArn=arn)
             self.children.append(Child(job=job, tuned=tuned))
             return self.children[-1]
 
@@ -123,21 +115,30 @@ class TuningRun:
         """The training job's request; AWS's name for it is <tuning job>-<number>-<8 random hex digits>."""
         name, number = self.record["HyperParameterTuningJobName"], len(self.children) + 1
         static = self._definition["HyperParameters"]
-        parameters = {**static, **tuned, OBJECTIVE_PARAMETER: self._objective["MetricName"]}
+        parameters = {**static, **tuned, OBJECTIVE_PARAMETER: self._objective.metric}
         training_job = f"{name}-{number:03d}-{secrets.token_hex(4)}"
         return {**self._definition, "TrainingJobName": training_job, "HyperParameters": parameters}
 
+    def _observe(self, number: int, metric: str, value: float) -> None:
+        """A training job has printed a metric: note the objective, and stop the job early if that is asked for."""
+        if metric != self._objective.metric:
+            return
+        with self._records.lock:  # which is held while a training job is started
+            child = self.children[number]
+            child.values.append(value)
+            if not self._stops_early or child.status != "InProgress":
+                return
+            completed = [other.values for other in self.children if other.status == "Completed"]
+            if early_stopping.is_hopeless(child.values, completed, maximize=self._objective.maximize):
+                child.job.run.stop()
+
     def _is_enough(self) -> bool:
         """Whether the target is reached, or nothing has worked so far."""
-        best = self.best()
+        best = tuning_results.best(self.summaries(), self._objective)
         if best is None:
-            failed = [child for child in self.children if child.job.record["TrainingJobStatus"] == "Failed"]
+            failed = [child for child in self.children if child.status == "Failed"]
             return len(failed) >= ATTEMPTS_WITHOUT_SUCCESS and len(failed) == len(self.children)
-        value = best["FinalHyperParameterTuningJobObjectiveMetric"]["Value"]
-        return self._target is not None and (value - self._target) * self._sign() >= 0
-
-    def _sign(self) -> int:
-        return 1 if self._objective["Type"] == "Maximize" else -1
+        return self._target is not None and self._objective.at_least(tuning_results.value(best), self._target)
 
     def _outcome(self) -> tuple[str, str]:
         """(status, FailureReason) at the end."""
@@ -145,54 +146,22 @@ class TuningRun:
             return "Stopped", ""
         if "FailureReason" in self.record:
             return "Failed", self.record["FailureReason"]
-        if self.best() is not None:
+        if tuning_results.best(self.summaries(), self._objective) is not None:
             return "Completed", ""
-        states = [child.job.record["TrainingJobStatus"] for child in self.children]
+        states = [child.status for child in self.children]
         if "Completed" in states:
             return "Failed", NO_METRIC.format(count=len(states))
         return "Failed", NO_SUCCESS if states.count("Failed") >= ATTEMPTS_WITHOUT_SUCCESS else ALL_FAILED
 
     def summaries(self) -> list[dict[str, Any]]:
         """HyperParameterTrainingJobSummary of each training job, in the order of their start."""
-        return [self._summary(child) for child in list(self.children)]
-
-    def _summary(self, child: Child) -> dict[str, Any]:
-        record = child.job.record
-        status = record["TrainingJobStatus"]
-        value = self._value(record) if status in ("Completed", "Stopped") else None
-        found = {
-            **{name: record[name] for name in _SUMMARY if name in record},
-            "TrainingJobStatus": status,
-            "TunedHyperParameters": child.tuned,
-            "ObjectiveStatus": "Pending" if status not in TERMINAL else "Failed" if value is None else "Succeeded",
-            "FailureReason": record.get("FailureReason"),
-        }
-        if value is not None:
-            found["FinalHyperParameterTuningJobObjectiveMetric"] = {**self._objective, "Value": value}
-        return found
-
-    def _value(self, record: Mapping[str, Any]) -> float | None:
-        """The last value of the objective metric that the job has printed."""
-        printed = {item["MetricName"]: item["Value"] for item in record.get("FinalMetricDataList", [])}
-        return printed.get(self._objective["MetricName"])
-
-    def best(self) -> dict[str, Any] | None:
-        """BestTrainingJob: the first of those with the best value."""
-        succeeded = [item for item in self.summaries() if item["ObjectiveStatus"] == "Succeeded"]
-        name, sign = "FinalHyperParameterTuningJobObjectiveMetric", self._sign()
-        return max(succeeded, key=lambda item: item[name]["Value"] * sign, default=None)
+        return [tuning_results.summary(child, self._objective) for child in list(self.children)]
 
     def describe(self) -> dict[str, Any]:
-        """DescribeHyperParameterTuningJob."""
-        summaries = self.summaries()
-        states = [_COUNTER.get(item["TrainingJobStatus"], "InProgress") for item in summaries]
-        objectives = [item["ObjectiveStatus"] for item in summaries]
-        counted = ("Completed", "InProgress", "RetryableError", "NonRetryableError", "Stopped")
-        seconds = [child.job.record.get("TrainingTimeInSeconds", 0) for child in list(self.children)]
+        """DescribeHyperParameterTuningJob. RuntimeInSeconds is wall-clock time of the tuning job, as AWS says."""
+        end = self.record.get("HyperParameterTuningEndTime", self._cloud.clock.now())
         return {
             **self.record,
-            "TrainingJobStatusCounters": {name: states.count(name) for name in counted},
-            "ObjectiveStatusCounters": {name: objectives.count(name) for name in ("Succeeded", "Pending", "Failed")},
-            "BestTrainingJob": self.best(),
-            "ConsumedResources": {"RuntimeInSeconds": sum(seconds)},
+            **tuning_results.describe(self.summaries(), self._objective),
+            "ConsumedResources": {"RuntimeInSeconds": round(end - self.record["CreationTime"])},
         }

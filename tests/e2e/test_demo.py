@@ -22,7 +22,7 @@ def test_the_demo_shows_the_whole_way_in_plain_lines_and_leaves_nothing(checkout
     out = checkout.ok("slipway", "demo")
     assert re.findall(r"^(\S.*?)\s+ok\s+\d+\.\d s  \S", out, re.MULTILINE) == STEPS
     assert "\x1b" not in out
-    assert re.search(r"^  epoch=20/20 loss=", out, re.MULTILINE)
+    assert re.search(r"^  epoch=20/20 step=440/440 loss=", out, re.MULTILINE)
     accuracy = re.search(r"test_accuracy=(0\.\d+)", out)
     assert accuracy and float(accuracy[1]) >= 0.99
     assert len(re.findall(r"^says (\d) \(\d+%\), is \1$", out, re.MULTILINE)) == 4

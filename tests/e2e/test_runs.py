@@ -39,8 +39,10 @@ def test_a_search_over_a_local_folder_serves_its_best_run(running: Checkout) -> 
     folder.mkdir()
     shutil.copy(bundled_file("digits"), folder)
     (example,) = blocks("yaml")
-    tuning = yaml.safe_load(example)["slipway:training"]["tuning"] | {"max_jobs": 2, "max_parallel_jobs": 2}
-    running.configure(data="./digits", training=QUICK | {"tuning": tuning})
+    searched = yaml.safe_load(example)["slipway:training"]
+    tuning = searched["tuning"] | {"max_jobs": 2, "max_parallel_jobs": 2}
+    hyperparameters = {**QUICK["hyperparameters"], **searched["hyperparameters"]}
+    running.configure(data="./digits", training=QUICK | {"hyperparameters": hyperparameters, "tuning": tuning})
     first = running.up()
     assert first.code == 0, first.text
     outputs = running.outputs()

@@ -80,6 +80,10 @@ class FakeActions:
         self.asked.append(("approved", group))
         return f"s3://approved/{group}/model.tar.gz"
 
+    async def baseline_artifact(self, group: str, *, wait: bool) -> str:
+        self.asked.append(("baseline", group))
+        return "s3://slipway-dev-data-abc1234/runs/approved/output/model.tar.gz" if self.approved else ""
+
     async def free_endpoint_name(self, name: str, prefix: str) -> str:
         self.asked.append(("free", name))
         return name

@@ -1,16 +1,16 @@
-"""A small real artifact, made once, and the model behind it."""
+"""Small real artifacts, made once, and the models behind them."""
 
 import dataclasses
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
 from inference import artifact
+from tests.unit.inference.zoo import MODELS
 
 LABELS = ("zero", "one", "two, or more")
 SHAPE = (4, 3)
@@ -29,32 +29,67 @@ class Model(nn.Module):
         return torch.softmax(self.body((x * 0.1).unsqueeze(1)), dim=-1)
 
 
-def make_manifest(model: nn.Module) -> artifact.Manifest:
-    instances = torch.rand(2, *SHAPE, generator=torch.Generator().manual_seed(1)) * 10
-    with torch.inference_mode():
-        scores = model(instances)
-    examples = tuple(
-        artifact.Example(
-            instance=instance.tolist(),
-            target=LABELS[0],
-            prediction=artifact.Prediction(label=LABELS[int(row.argmax())], score=float(row.max())),
-        )
-        for instance, row in zip(instances, scores, strict=True)
+def facts(file: str, **changes: Any) -> artifact.ExportFacts:
+    return artifact.ExportFacts(
+        **{
+            "format": "onnx" if file.endswith(".onnx") else "torch.export",
+            "precision": "fp32",
+            "max_difference": 1e-7,
+            "agreement": 1.0,
+            "tolerance": 1e-5,
+            "seconds_per_example": 1e-4,
+            "size_bytes": 1000,
+            **changes,
+        }
     )
-    return artifact.Manifest(
-        task="image-classification",
-        model="model.pt2",
-        input=artifact.InputSchema(name="image", dtype="float32", shape=SHAPE, minimum=0.0, maximum=10.0),
-        labels=LABELS,
+
+
+def manifest_of(
+    task: str, schema: artifact.InputSchema, examples: list[artifact.Example], programs: dict[str, str], **changes: Any
+) -> artifact.Manifest:
+    """A manifest of everything that the tests do not look at, and of what is given."""
+    check = artifact.GateCheck(metric="quality", rule=">=", value=0.5, limit=0.25, passed=True)
+    manifest = artifact.Manifest(
+        task=task,
+        programs=programs,
+        input=schema,
+        labels=(),
         preprocessing={"scale": 0.1},
         metrics={"test_accuracy": 0.5},
-        gate=artifact.GateVerdict(passed=True, metric="test_accuracy", value=0.5, minimum=0.0),
+        gate=artifact.GateVerdict(passed=True, checks=(check,)),
         code_sha256="a" * 64,
         data_sha256="b" * 64,
         versions={"torch": torch.__version__},
-        examples=examples,
+        examples=tuple(examples),
         files={},
+        exports={file: facts(file) for file in programs.values()},
     )
+    return dataclasses.replace(manifest, **changes)
+
+
+def export(module: nn.Module, example: Tensor, path: Path) -> None:
+    """`module` as a torch.export archive with any batch size."""
+    batch = torch.export.Dim("batch", min=1)
+    torch.export.save(torch.export.export(module.eval(), (example,), dynamic_shapes=({0: batch},)), str(path))
+
+
+def labelled(instances: list[Any], scores: Tensor, labels: tuple[str, ...] = LABELS) -> list[artifact.Example]:
+    """The examples of a classification whose answers are `scores` (N, labels)."""
+    return [
+        artifact.Example(
+            instance=instance,
+            target=labels[0],
+            prediction=artifact.Prediction(label=labels[int(row.argmax())], score=float(row.max())),
+        )
+        for instance, row in zip(instances, scores, strict=True)
+    ]
+
+
+def make_manifest(model: nn.Module, schema: artifact.InputSchema) -> artifact.Manifest:
+    instances = torch.rand(2, *SHAPE, generator=torch.Generator().manual_seed(1)) * 10
+    with torch.inference_mode():
+        examples = labelled(instances.tolist(), model(instances))
+    return manifest_of("image-classification", schema, examples, {"predict": "model.pt2"}, labels=LABELS)
 
 
 @pytest.fixture(scope="session")
@@ -64,14 +99,11 @@ def model() -> nn.Module:
 
 
 @pytest.fixture(scope="session")
-def pristine(tmp_path_factory: pytest.TempPathFactory, model: nn.Module) -> Path:
+def pristine(tmp_path_factory: pytest.TempPathFactory, model: nn.Module, schema: artifact.InputSchema) -> Path:
     """The artifact of `model`; nobody writes here."""
     folder = tmp_path_factory.mktemp("artifact")
-    program = torch.export.export(
-        model, (torch.zeros(2, *SHAPE),), dynamic_shapes=({0: torch.export.Dim("batch", min=1)},)
-    )
-    torch.export.save(program, str(folder / "source.pt2"))
-    artifact.write(folder / "model", make_manifest(model), {"model.pt2": folder / "source.pt2"})
+    export(model, torch.zeros(2, *SHAPE), folder / "source.pt2")
+    artifact.write(folder / "model", make_manifest(model, schema), {"model.pt2": folder / "source.pt2"})
     return folder / "model"
 
 
@@ -84,14 +116,14 @@ def base(tmp_path: Path, pristine: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def schema() -> artifact.InputSchema:
-    return artifact.InputSchema(name="image", dtype="float32", shape=SHAPE, minimum=0.0, maximum=10.0)
+    return artifact.InputSchema(kind="image", name="image", dtype="float32", shape=SHAPE, minimum=0.0, maximum=10.0)
 
 
-@pytest.fixture
-def wide_schema(schema: artifact.InputSchema) -> artifact.InputSchema:
-    return dataclasses.replace(schema, shape=(3, 4, 3))
-
-
-@pytest.fixture
-def random() -> Iterator[np.random.Generator]:
-    yield np.random.default_rng(0)
+@pytest.fixture(scope="session")
+def zoo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with <name>.pt2 of each of the zoo's MODELS."""
+    folder = tmp_path_factory.mktemp("zoo")
+    torch.manual_seed(5)
+    for name, (build, instances) in MODELS.items():
+        export(build(), instances(2), folder / f"{name}.pt2")
+    return folder

@@ -277,7 +277,7 @@ def test_accept_and_custom_attributes_reach_the_answer(base: Path, model: nn.Mod
 @pytest.mark.parametrize("seconds_per_call", [0.0, 1.0], ids=["inline", "thread"])
 def test_under_load_every_answer_is_the_models_own(base: Path, model: nn.Module, seconds_per_call: float) -> None:
     def load(settings: Settings) -> Loaded:
-        return *load_model(settings)[:2], seconds_per_call
+        return *load_model(settings)[:3], {"predict": seconds_per_call}
 
     async def talk(server: Server, number: int) -> None:
         random = np.random.default_rng(number)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from infra import folder as module
-from infra.folder import FolderError, read_folder, unchanged
+from infra.folder import CODE, FolderError, read_folder, unchanged
 
 LONG_AGO_NS = 10**18
 
@@ -131,3 +131,13 @@ def test_a_file_that_changes_meanwhile_is_an_error(images: Path, tmp_path: Path)
     entry.path.write_bytes(b"other")
     with pytest.raises(FolderError, match=r"b\.png changed while it was read"):
         unchanged(entry)
+
+
+def test_a_folder_of_code_lies_apart_and_its_errors_name_its_setting(tmp_path: Path) -> None:
+    models = write(tmp_path / "models", {"mine.py": b"1", "__pycache__/mine.pyc": b"2"})
+    found = read_folder(str(models), Path("/nowhere"), tmp_path / "cache", CODE)
+    assert ([one.name for one in found.entries], found.prefix) == (["mine.py"], f"code/{found.sha256}/")
+    with pytest.raises(
+        FolderError, match=r"slipway:training\.code is '/no/models', but .* give a folder, or leave it out"
+    ):
+        read_folder("/no/models", Path("/nowhere"), tmp_path / "cache", CODE)

@@ -9,7 +9,14 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from infra import waiting
-from infra.run_actions import NOT_YET, approved_artifact, awaits_first_approval, best_of_tuning, register
+from infra.run_actions import (
+    NOT_YET,
+    approved_artifact,
+    awaits_first_approval,
+    baseline_artifact,
+    best_of_tuning,
+    register,
+)
 from infra.waiting import ActionFailed
 
 GROUP, RUN, IMAGE = "slipway-dev-models-abc1234", "slipway-dev-0123456789ab-abc1234", "image:1"
@@ -77,6 +84,15 @@ def test_the_newest_approved_package_is_served() -> None:
     register(lambda service: sagemaker, GROUP, RUN, IMAGE, approve=True)
     register(lambda service: sagemaker, GROUP, RUN + "-pending", IMAGE, approve=False)
     assert approved_artifact(lambda service: sagemaker, GROUP, wait=True) == ARTIFACT
+    assert baseline_artifact(lambda service: sagemaker, GROUP, wait=True) == ARTIFACT
+
+
+def test_without_an_approved_run_there_is_no_baseline_and_no_error() -> None:
+    sagemaker = SageMaker()
+    assert baseline_artifact(lambda service: sagemaker, GROUP, wait=True) == ""
+    register(lambda service: sagemaker, GROUP, RUN, IMAGE, approve=False)
+    assert baseline_artifact(lambda service: sagemaker, GROUP, wait=True) == ""
+    assert baseline_artifact(lambda service: sagemaker, "a-group-to-be", wait=False) == ""
 
 
 def test_a_stack_awaits_its_first_approval_until_it_serves_or_a_run_is_approved() -> None:

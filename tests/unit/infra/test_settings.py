@@ -107,6 +107,12 @@ def test_a_bad_value_is_named_with_what_is_allowed(key: str, value: str, part: s
         ("training", {"environment": {"A-B": "1"}}, "slipway:training.environment"),
         ("training", {"environment": {"NOTE": "x" * 513}}, "513 characters; SageMaker takes 512"),
         ("training", {"tuning": {}}, "no range is given"),
+        ("training", {"tuning": {"objective": "test:acuracy", "integer": {"width": [8, 9]}}}, "mean 'test:accuracy'?"),
+        ("training", {"metrics": {f"m{n}": "m=(1)" for n in range(30)}}, "metrics has 30 entries; SageMaker takes 40"),
+        ("training", {"code": "models"}, "slipway:training.code is 'models'; allowed: a folder of this machine"),
+        ("training", {"baseline": "latest"}, "slipway:training.baseline is 'latest'; allowed: off, approved, s3://"),
+        ("training", {"baseline": "s3://bucket/model.zip"}, "must end in .tar.gz"),
+        ("training", {"distribution": "sharded"}, "'sharded' with instance_count 1"),
         ("training", {"tuning": {"integer": {"width": [8, 8]}}}, "the range of width is [8, 8]"),
         ("serving", {"instances": {"min": 0}}, "cannot scale to zero"),
         ("serving", {"mode": "async", "scaling": {"metric": "invocations"}}, "mode async publishes: backlog"),
@@ -168,6 +174,13 @@ def test_every_preset_is_a_valid_configuration_that_the_stack_overrides_key_by_k
     assert settings.serving.instances.max == 9
     assert settings.serving.instances.min == (2 if preset == "prod" else 1)
     assert settings.serving.deployment.strategy == ("canary" if preset == "prod" else "all_at_once")
+
+
+def test_a_baseline_that_yaml_reads_as_false_is_off() -> None:
+    for value in (False, "off"):
+        config = {**GOOD, "slipway:preset": "prod", "slipway:training": json.dumps({"baseline": value})}
+        assert read_settings(config, "p", "s", {})[0].training.baseline == "off"
+    assert read_settings({**GOOD, "slipway:preset": "prod"}, "p", "s", {})[0].training.baseline == "approved"
 
 
 def test_a_preset_leaves_what_the_stack_says() -> None:

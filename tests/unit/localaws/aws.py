@@ -169,7 +169,7 @@ class Aws:
 
     def train(self, image: str, **extra: Any) -> str:
         """Start a training job; `algorithm` and `resources` extend those parts of the request."""
-        name = unique("job")
+        name: str = extra.pop("TrainingJobName", unique("job"))
         request = {
             "TrainingJobName": name,
             "RoleArn": self.role,

@@ -1,4 +1,4 @@
-"""One localaws for all tests of this folder; names are unique, so the tests do not meet."""
+"""One localaws for all tests of this folder, and one with a stepped clock; names are unique, so they do not meet."""
 
 from collections.abc import Iterator
 
@@ -11,3 +11,12 @@ from tests.unit.localaws.aws import Aws, running
 def aws() -> Iterator[Aws]:
     with running() as (url, _):
         yield Aws(url)
+
+
+@pytest.fixture(scope="session")
+def stepped() -> Iterator[Aws]:
+    """Its clock moves only when a test advances it. Whoever uses it leaves nothing running."""
+    with running() as (url, _):
+        found = Aws(url)
+        found.post("/_localaws/clock", {"mode": "stepped"})
+        yield found

@@ -1,5 +1,6 @@
 """localaws as a program: start, control paths, reset, and that nothing survives it, however it ends."""
 
+import json
 import os
 import signal
 import subprocess
@@ -42,8 +43,10 @@ def test_nothing_survives(number: int, tmp_path: Path) -> None:
 
 
 def test_reset_stops_and_forgets(tmp_path: Path) -> None:
-    with running("--state", str(tmp_path / "state")) as (url, _):
+    rate = {"interruptions_per_hour": 2, "capacity_after_seconds": 60, "notice": "none", "seed": 1}
+    with running("--state", str(tmp_path / "state"), "--spot", json.dumps(rate)) as (url, _):
         aws = Aws(url)
+        assert aws.get("/_localaws/spot") == {**rate, "interruptions": []}
         pids = busy(aws)
         aws.post("/_localaws/clock", {"mode": "stepped"})
         assert aws.post("/moto-api/reset", {}) == {"status": "ok"}
@@ -53,6 +56,7 @@ def test_reset_stops_and_forgets(tmp_path: Path) -> None:
         health = aws.get("/_localaws/health")
         assert [health[name] for name in ("jobs", "builds", "endpoints", "processes")] == [0, 0, 0, 0]
         assert aws.get("/_localaws/clock")["mode"] == "real"
+        assert aws.get("/_localaws/spot")["interruptions_per_hour"] == 0
         busy(Aws(url))
     assert (tmp_path / "state").is_dir()
 

@@ -2,13 +2,12 @@
 
 import json
 import urllib.error
-from collections.abc import Iterator
 
 import pytest
 from botocore.exceptions import ClientError
 
 from localaws.sagemaker.spot import BILLED_SHARE
-from tests.unit.localaws.aws import Aws, running, wait_for
+from tests.unit.localaws.aws import Aws, wait_for
 
 # Counts its starts in the checkpoint folder; ends by itself at the second one.
 COUNTING = """#!/usr/bin/env python3
@@ -27,17 +26,8 @@ if starts == 0 or os.environ.get("FOREVER"):
 """
 
 
-@pytest.fixture(scope="module")
-def stepped() -> Iterator[Aws]:
-    """A localaws of its own, because its clock is stepped."""
-    with running() as (url, _):
-        aws = Aws(url)
-        aws.post("/_localaws/clock", {"mode": "stepped"})
-        yield aws
-
-
-def spot(aws: Aws, image: str, max_wait_seconds: int = 7200, **extra: object) -> str:
-    limits = {"MaxRuntimeInSeconds": 3600, "MaxWaitTimeInSeconds": max_wait_seconds}
+def spot(aws: Aws, image: str, max_wait_seconds: int = 7200, max_runtime_seconds: int = 3600, **extra: object) -> str:
+    limits = {"MaxRuntimeInSeconds": max_runtime_seconds, "MaxWaitTimeInSeconds": max_wait_seconds}
     return aws.train(image, EnableManagedSpotTraining=True, StoppingCondition=limits, **extra)
 
 
@@ -94,7 +84,8 @@ def test_an_interrupted_job_starts_again_with_its_checkpoints_and_nothing_else(a
     where = f"s3://{aws.bucket}/spot-one"
     name = spot(aws, aws.image({"train": COUNTING}), CheckpointConfig={"S3Uri": where})
     started(aws, name)
-    assert aws.post("/_localaws/interrupt", {"job": name}) == {"job": name, "capacity_after_seconds": 0}
+    answer = aws.post("/_localaws/interrupt", {"job": name})
+    assert answer == {"job": name, "capacity_after_seconds": 0, "notice": "sigterm"}
     job = aws.job_done(name)
     assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
     again = ["Starting", "Downloading", "Training"]

@@ -106,18 +106,6 @@ def test_metrics_reach_cloudwatch(aws: Aws, trainer: str) -> None:
     assert max(point["Maximum"] for point in found) == 0.75
 
 
-def test_hosts_have_names_and_shards(aws: Aws, trainer: str) -> None:
-    for number in range(3):
-        aws.put(f"shards/{number}", str(number))
-    shards = channel("train", f"s3://{aws.bucket}/shards/", S3DataDistributionType="ShardedByS3Key")
-    name = aws.train(trainer, resources={"InstanceCount": 2}, InputDataConfig=[shards])
-    job = aws.job_done(name)
-    model = unpack(aws.read(job["ModelArtifacts"]["S3ModelArtifacts"]))
-    first, second = (json.loads(model[f"algo-{number}.json"]) for number in (1, 2))
-    assert first["resources"]["hosts"] == ["algo-1", "algo-2"]
-    assert (set(first["data"]), set(second["data"])) == ({"train/0", "train/2"}, {"train/1"})
-
-
 FAILING = """#!/bin/sh
 root=${SAGEMAKER_BASE_DIR:-/opt/ml}
 printf "bad data\\nline two" > $root/output/failure

@@ -15,12 +15,12 @@ def test_each_of_them_interrupts(sent: signal.Signals) -> None:
 
 
 def test_what_must_not_be_cut_is_finished_before_the_interrupt_is_told() -> None:
-    begun = []
+    begun, before = [], signal.getsignal(signal.SIGTERM)
     with pytest.raises(KeyboardInterrupt), deferred():
         os.kill(os.getpid(), signal.SIGTERM)
         begun.append("a process")
     assert begun == ["a process"]
-    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_nothing_interrupts_the_cleaning_up() -> None:

@@ -39,9 +39,10 @@ SURFACE = {
     "local status": {"--json"},
     "local stop": set(),
     "logs": {"--build", "--endpoint", "--follow", "--run", "--stack", "-f", "-s"},
+    "plot": {"--json", "--save", "--stack", "-s"},
     "promote": {"--stack", "--up", "-s"},
     "rollback": {"--stack", "--up", "-s"},
-    "runs": {"--json", "--stack", "-s"},
+    "runs": {"--compare", "--json", "--stack", "-s"},
     "train": {"--again", "--follow", "--stack", "-f", "-s"},
     "unlock": {"--stack", "-s"},
     "verify": {"--json", "--stack", "-s"},
@@ -113,8 +114,8 @@ def test_a_file_that_does_not_exist_is_wrong_usage() -> None:
 
 def test_the_content_type_follows_the_file_name() -> None:
     assert content_type_of(Path("a.PNG")) == "image/png"
-    with pytest.raises(SlipwayError, match=r"cannot tell the content type of a\.txt; known: \.csv \.jpeg"):
-        content_type_of(Path("a.txt"))
+    with pytest.raises(SlipwayError, match=r"cannot tell the content type of a\.tar; known: \.csv \.jpeg"):
+        content_type_of(Path("a.tar"))
 
 
 def test_a_record_of_a_dead_process_is_not_running(tmp_path: Path) -> None:

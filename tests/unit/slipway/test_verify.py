@@ -58,6 +58,32 @@ def stack_and_artifact(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "POLL_SECONDS", 0.001)
 
 
+@pytest.mark.parametrize(
+    ("recorded", "answers", "refuses"),
+    [
+        ({"value": 152.0}, {"value": 152.2, "unit": "mg"}, {"value": 157.0}),
+        ({"value": 0.0}, {"value": 0.5}, {"value": 0.6}),
+        ({"latent": [0.5, -2.0]}, {"latent": [0.5001, -2.0]}, {"latent": [0.5, 2.0]}),
+        ({"latent": [0.5, -2.0]}, {"latent": [0.5, -2.01]}, {"latent": [0.5]}),
+    ],
+)
+def test_every_recorded_field_of_any_task_is_compared(
+    monkeypatch: pytest.MonkeyPatch, recorded: Any, answers: Any, refuses: Any
+) -> None:
+    example = {"instance": [1], "target": None, "prediction": recorded}
+    manifest = {"examples": [example], "metrics": {"test_rmse": 55.0}}
+    monkeypatch.setattr(module, "read_manifest", lambda stack, artifact: manifest)
+    assert "as recorded" in verified(Aws(invoke_endpoint={"predictions": [answers]}))[1].saw
+    with pytest.raises(SlipwayError, match="recorded: "):
+        verified(Aws(invoke_endpoint={"predictions": [refuses]}))
+
+
+def test_an_artifact_may_declare_that_its_program_is_less_exact(monkeypatch: pytest.MonkeyPatch) -> None:
+    manifest = {"examples": [EXAMPLE], "exports": {"model.onnx": {"tolerance": 0.05}}}
+    monkeypatch.setattr(module, "read_manifest", lambda stack, artifact: manifest)
+    assert verified(Aws(invoke_endpoint={"predictions": [{"label": "7", "score": 0.86}]}))
+
+
 def verified(stack: Aws) -> list[Any]:
     with Steps(Console(file=io.StringIO())) as steps:
         return module.verify(stack, steps)  # type: ignore[arg-type]
@@ -73,8 +99,12 @@ def test_a_stack_in_order_is_proven_check_by_check() -> None:
         ({"endpoint": {"EndpointConfigName": "config-1", "FailureReason": "no ping"}}, "config-1.*config-2.*no ping"),
         ({"endpoint": {"FailureReason": "rolled back"}}, "rolled back"),
         ({"endpoint": {"EndpointStatus": "Updating"}}, "is Updating"),
-        ({"invoke_endpoint": {"predictions": [{"label": "1", "score": 0.9}]}}, r"with 1 \(0.9000\); recorded: 7"),
-        ({"invoke_endpoint": {"predictions": [{"label": "7", "score": 0.8}]}}, r"with 7 \(0.8000\)"),
+        (
+            {"invoke_endpoint": {"predictions": [{"label": "1", "score": 0.9}]}},
+            r"with label 1, score 0.9; recorded: label 7, score 0.9 \(other: label\)",
+        ),
+        ({"invoke_endpoint": {"predictions": [{"label": "7", "score": 0.8}]}}, r"score 0.8; .*\(other: score\)"),
+        ({"invoke_endpoint": {"predictions": [{"label": "7"}]}}, r"score missing; .*\(other: score\)"),
         ({"describe_scalable_targets": {"ScalableTargets": []}}, "does not scale"),
         ({"describe_scaling_policies": {"ScalingPolicies": []}}, "pulumi up --refresh"),
         (

@@ -35,8 +35,6 @@ def small_csv(digits_file: Path) -> str:
 
 
 @pytest.fixture(autouse=True)
-def _threads() -> Iterator[None]:
-    """Jobs set the number of threads; later tests get theirs back."""
-    before = torch.get_num_threads()
-    yield
-    torch.set_num_threads(before)
+def _threads() -> None:
+    """One for each test: several workers with several threads each would spend their time waiting for each other."""
+    torch.set_num_threads(1)
