@@ -65,7 +65,7 @@ def job_paths(environ: Mapping[str, str] = os.environ) -> JobPaths:
 
 def read_hyperparameters(paths: JobPaths) -> dict[str, Any]:
     """The flat map of hyperparameters; empty where the platform wrote none."""
-    return _read_config(paths, "hyperparameters.json")
+    return read_config(paths, "hyperparameters.json")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +84,7 @@ class Cluster:
 
 def read_cluster(paths: JobPaths) -> Cluster:
     """The hosts of resourceconfig.json; this one alone where the platform wrote none."""
-    found = _read_config(paths, "resourceconfig.json")
+    found = read_config(paths, "resourceconfig.json")
     hosts, current = found.get("hosts", ["algo-1"]), found.get("current_host", "algo-1")
     if not isinstance(hosts, list) or not all(isinstance(host, str) for host in hosts) or current not in hosts:
         raise ConfigError(
@@ -100,7 +100,7 @@ def channel_is_sharded(paths: JobPaths) -> bool:
 
 def check_platform(paths: JobPaths) -> None:
     """Refuse what this program cannot do: a channel other than File or FastFile, a missing channel."""
-    channels = _read_config(paths, "inputdataconfig.json")
+    channels = read_config(paths, "inputdataconfig.json")
     if channels and CHANNEL not in channels:
         raise ConfigError(f"inputdataconfig.json: channels are {sorted(channels)}; add a channel named {CHANNEL!r}")
     mode = _channel(paths).get("TrainingInputMode", "File")
@@ -109,11 +109,12 @@ def check_platform(paths: JobPaths) -> None:
 
 
 def _channel(paths: JobPaths) -> dict[str, Any]:
-    found = _read_config(paths, "inputdataconfig.json").get(CHANNEL, {})
+    found = read_config(paths, "inputdataconfig.json").get(CHANNEL, {})
     return found if isinstance(found, dict) else {"TrainingInputMode": found}
 
 
-def _read_config(paths: JobPaths, name: str) -> dict[str, Any]:
+def read_config(paths: JobPaths, name: str) -> dict[str, Any]:
+    """The object in one of the platform's files, empty where it wrote none; raises ConfigError for anything else."""
     path = paths.base / "input" / "config" / name
     if not path.exists():
         return {}

@@ -1,13 +1,11 @@
 """The instances of a job, as resourceconfig.json tells them, and the channels of inputdataconfig.json."""
 
-import json
 import shutil
 import subprocess
 from dataclasses import dataclass
 from typing import Any
 
-from training.environment import JobPaths
-from training.errors import ConfigError
+from training.environment import JobPaths, read_config
 from training.script_mode.request import TORCHRUN
 
 GROUP = "homogeneousCluster"  # what the platform calls the only group of a job without instance groups
@@ -65,21 +63,8 @@ class Cluster:
 
 def read_cluster(paths: JobPaths) -> Cluster:
     """The job's own files; one host called algo-1 where the platform wrote none. Raises ConfigError."""
-    resources = {"current_host": "algo-1", "hosts": ["algo-1"]} | _read(paths, "resourceconfig.json")
-    return Cluster(resources=resources, channels=_read(paths, "inputdataconfig.json"))
-
-
-def _read(paths: JobPaths, name: str) -> dict[str, Any]:
-    path = paths.base / "input" / "config" / name
-    if not path.exists():
-        return {}
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ConfigError(f"{path} is not JSON: {error}") from error
-    if not isinstance(document, dict):
-        raise ConfigError(f"{path} holds a {type(document).__name__}; expected an object")
-    return document
+    resources = {"current_host": "algo-1", "hosts": ["algo-1"]} | read_config(paths, "resourceconfig.json")
+    return Cluster(resources=resources, channels=read_config(paths, "inputdataconfig.json"))
 
 
 def count_gpus() -> int:
