@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -33,8 +34,8 @@ class Launch:
     cluster: Cluster
     processes: int
 
-    def command(self) -> list[str]:
-        """The command line of torchrun on this host."""
+    def command(self, log_folder: str) -> list[str]:
+        """The command line of torchrun on this host, which makes a folder below `log_folder` and leaves it there."""
         cluster = self.cluster
         where = ["--standalone"]
         if len(cluster.hosts) > 1:
@@ -45,7 +46,7 @@ class Launch:
                 f"--master-port={os.environ.get('MASTER_PORT', MASTER_PORT)}",
             ]
         torchrun = [sys.executable, "-m", "torch.distributed.run"]
-        return [*torchrun, *where, f"--nproc-per-node={self.processes}", "-m", "training"]
+        return [*torchrun, *where, f"--nproc-per-node={self.processes}", f"--log-dir={log_folder}", "-m", "training"]
 
     def environment(self) -> dict[str, str]:
         """gloo and NCCL talk over the interface that SageMaker names; threads are the workers' own choice."""
@@ -59,7 +60,13 @@ def launch(plan: Launch, stop: StopFlag, report: Callable[[str], None]) -> int:
     """Run the workers to their end; returns the job's exit code on this host."""
     wait_for_hosts(plan.cluster, stop)
     report(f"hosts={len(plan.cluster.hosts)} host={plan.cluster.current} processes={plan.processes}")
-    process = subprocess.Popen(plan.command(), env=plan.environment())
+    with tempfile.TemporaryDirectory(prefix="torchrun-") as log_folder:
+        return _watched(plan, log_folder, stop)
+
+
+def _watched(plan: Launch, log_folder: str, stop: StopFlag) -> int:
+    """Start torchrun, pass a stop on to its workers, and wait for its end."""
+    process = subprocess.Popen(plan.command(log_folder), env=plan.environment())
     told_at = 0.0
     try:
         while process.poll() is None:
