@@ -129,6 +129,7 @@ class Job:
             stop=stop,
             progress=self.progress,
             hosts=hosts,
+            watch=exporter.check if exporter is not None else None,
         )
         with self.phases.time("train"):
             trained = trainer.train(plan.build(self.processes.device))

@@ -51,6 +51,8 @@ class Loop:
     stop: StopFlag
     progress: Progress
     validate: Validate | None = None
+    watch: Callable[[], None] | None = None
+    """Called with each line of progress; what it raises ends the run."""
 
     def __post_init__(self) -> None:
         options, per_epoch = self.config.loop, self.batches.steps_per_epoch
@@ -195,6 +197,8 @@ class Loop:
 
     def _log(self) -> None:
         """One line for the steps since the last one."""
+        if self.watch is not None:
+            self.watch()
         losses, now = self._check_losses(), time.monotonic()
         self._waiting = 0
         step = self.state.step

@@ -37,7 +37,10 @@ class Trained:
 
 @dataclass(frozen=True, kw_only=True)
 class Trainer:
-    """Everything a training needs besides its network. `hosts` > 1: each host holds rows of its own."""
+    """Everything a training needs besides its network. `hosts` > 1: each host holds rows of its own.
+
+    `watch` is called with each line of progress; what it raises ends the training.
+    """
 
     config: TrainingConfig
     data: DataSet
@@ -46,6 +49,7 @@ class Trainer:
     stop: StopFlag
     progress: Progress
     hosts: int = 1
+    watch: Callable[[], None] | None = None
 
     @property
     def sharded(self) -> bool:
@@ -102,6 +106,7 @@ class Trainer:
             stop=self.stop,
             progress=self.progress,
             validate=self._validation(network, state),
+            watch=self.watch,
         )
 
     def _validation(self, network: Network, state: TrainState) -> Callable[[], Found] | None:
