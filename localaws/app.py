@@ -23,7 +23,7 @@ from localaws.cloud import Call, Cloud
 from localaws.codebuild import Builds
 from localaws.errors import AwsError, not_implemented
 from localaws.iam import enforce, front
-from localaws.sagemaker import asynchronous, interruptions, router
+from localaws.sagemaker import asynchronous, interruptions, router, streaming
 from localaws.sagemaker.job import TERMINAL
 from localaws.sagemaker.state import SageMaker
 from localaws.services import BY_TARGET, Service
@@ -32,7 +32,6 @@ from localaws.wire import Answer
 VERSION = "0.1.0"
 DRAIN_LIMIT_BYTES = 64 * 1024 * 1024  # of a refused body: beyond it the connection is closed
 _INVOCATION = re.compile(r"/endpoints/([^/]+)/(invocations|async-invocations|invocations-response-stream)")
-_RUNTIME_OPERATIONS = {"invocations-response-stream": "InvokeEndpointWithResponseStream"}
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
@@ -85,7 +84,7 @@ class App:
             catch_up(self._cloud, _scope(environ)[0])
         return self._answer_by_moto(environ, start_response, target)
 
-    def _invoke(self, environ: Environ, endpoint: str, kind: str) -> Answer:
+    def _invoke(self, environ: Environ, endpoint: str, kind: str) -> Answer | streaming.Streamed:
         try:
             size = int(environ.get("CONTENT_LENGTH") or 0)
             if size > router.BODY_LIMIT_BYTES:
@@ -93,12 +92,12 @@ class App:
                 text = f"HTTP content length exceeded {router.BODY_LIMIT_BYTES} bytes."
                 raise AwsError("ValidationError", text, status=413)
             body = _body(environ)
-            if kind in _RUNTIME_OPERATIONS:
-                raise not_implemented("sagemaker-runtime", _RUNTIME_OPERATIONS[kind])
             headers = {name: environ[key] for name, key in _FORWARDED_KEYS.items() if environ.get(key)}
             region = _scope(environ)[0]
             if kind == "async-invocations":
                 return asynchronous.accept(router.find(self._cloud, region, endpoint), headers, body)
+            if kind == "invocations-response-stream":
+                return streaming.invoke(self._cloud, region, endpoint, headers, body)
             return router.invoke(self._cloud, region, endpoint, headers, body)
         except AwsError as error:
             return router.failure(error)
@@ -151,13 +150,14 @@ class App:
         """GET /_localaws/health."""
         records = list(self._cloud.stores(SageMaker).values())
         runs: list[BuildRun] = [run for store in self._cloud.stores(Builds).values() for run in store.runs.values()]
-        jobs = [job for store in records for job in list(store.jobs.values())]
+        jobs = [job.record["TrainingJobStatus"] for store in records for job in list(store.jobs.values())]
+        jobs += [job.record["TransformJobStatus"] for store in records for job in list(store.transforms.values())]
         return {
             "version": VERSION,
             "pid": os.getpid(),
             "started": self._started,
             "url": self._cloud.url,
-            "jobs": sum(job.record["TrainingJobStatus"] not in TERMINAL for job in jobs),
+            "jobs": sum(status not in TERMINAL for status in jobs),
             "builds": sum(not run.finished.is_set() for run in runs),
             "endpoints": sum(len(store.endpoints) for store in records),
             "processes": self._cloud.launcher.live_count(),
@@ -174,7 +174,7 @@ class App:
 
 _FORWARDED_KEYS = {
     name: "CONTENT_TYPE" if name == "Content-Type" else f"HTTP_{name.upper().replace('-', '_')}"
-    for name in dict.fromkeys((*router.FORWARDED, *asynchronous.HEADERS))
+    for name in dict.fromkeys((*router.FORWARDED, *asynchronous.HEADERS, streaming.ACCEPT))
 }
 
 
@@ -224,9 +224,10 @@ def _failure_for(environ: Environ, error: AwsError) -> Answer:
     return wire.xml_failure(error, wrapped=query)
 
 
-def _reply(start_response: StartResponse, answer: Answer) -> Iterable[bytes]:
+def _reply(start_response: StartResponse, answer: Answer | streaming.Streamed) -> Iterable[bytes]:
     status, headers, body = answer
     known = status in HTTPStatus._value2member_map_
     phrase = HTTPStatus(status).phrase if known else "Unknown"
-    start_response(f"{int(status)} {phrase}", [*headers, ("Content-Length", str(len(body)))])
-    return [body]
+    sized = [("Content-Length", str(len(body)))] if isinstance(body, bytes) else []  # a stream has no length
+    start_response(f"{int(status)} {phrase}", [*headers, *sized])
+    return [body] if isinstance(body, bytes) else body

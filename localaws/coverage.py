@@ -5,20 +5,29 @@ import re
 from collections.abc import Iterator
 
 from localaws import cloudtrail, ec2, kms, oidc, sns, wire
-from localaws.sagemaker import cluster, interruptions, sampling
+from localaws.sagemaker import cluster, interruptions, memory, multi_model, sampling, streaming
+from localaws.sagemaker.transform import run as transform
 from localaws.services import SERVICES, Service
 
 RUNTIME = (
-    ("sagemaker-runtime", "InvokeEndpoint", "ours", "25 MB, 60 s, least outstanding requests"),
+    ("sagemaker-runtime", "InvokeEndpoint", "ours", "25 MB, 60 s, least outstanding requests; models by TargetModel"),
     ("sagemaker-runtime", "InvokeEndpointAsync", "ours", "answers and failures to S3, notices to SNS"),
-    ("sagemaker-runtime", "InvokeEndpointWithResponseStream", "no", "a clean 501"),
+    ("sagemaker-runtime", "InvokeEndpointWithResponseStream", "ours", "parts as they come; 60 s, 8 min in all"),
     ("iam", "SimulateCustomPolicy", "ours", "the evaluator that judges requests"),
     ("iam", "SimulatePrincipalPolicy", "ours", "roles"),
     ("sts", "AssumeRole", "ours", "the trust policy decides"),
     ("sts", "AssumeRoleWithWebIdentity", "ours", "the trust policy decides; the token's signature is not checked"),
     ("ecr", "docker push", "ours", "from a build; repositories, tags and digests are moto's"),
 )
-DIFFERENCES = (*cluster.DIFFERENCES, *interruptions.DIFFERENCES, *sampling.DIFFERENCES)
+DIFFERENCES = {
+    "a training job": (*cluster.DIFFERENCES, *interruptions.DIFFERENCES, *sampling.DIFFERENCES),
+    "inference": (
+        *streaming.DIFFERENCES,
+        *multi_model.DIFFERENCES,
+        *memory.DIFFERENCES,
+        *transform.DIFFERENCES,
+    ),
+}
 CORRECTED = {"cloudtrail": cloudtrail, "ec2": ec2, "iam": oidc, "kms": kms, "sns": sns}
 
 
@@ -61,5 +70,7 @@ def page() -> str:
         "| --- | --- | --- | --- |",
     ]
     lines += [f"| {' | '.join(row)} |" for row in rows()]
-    lines += ["", "## Where a training job differs from AWS's", "", "| what | here |", "| --- | --- |"]
-    return "\n".join(lines + [f"| {what} | {here} |" for what, here in DIFFERENCES])
+    for subject, differences in DIFFERENCES.items():
+        lines += ["", f"## Where {subject} differs from AWS's", "", "| what | here |", "| --- | --- |"]
+        lines += [f"| {what} | {here} |" for what, here in differences]
+    return "\n".join(lines)

@@ -6,6 +6,7 @@ from localaws import autoscaling, codebuild, logs, tagging
 from localaws.alarms import api as alarms
 from localaws.cloud import Handler
 from localaws.sagemaker import endpoints, models, registry, tags, training, tuning
+from localaws.sagemaker.transform import api as transform
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +33,7 @@ SERVICES = (
             **registry.OPERATIONS,
             **models.OPERATIONS,
             **endpoints.OPERATIONS,
+            **transform.OPERATIONS,
             **tags.OPERATIONS,
         },
     ),

@@ -37,6 +37,7 @@ _FIELDS = {
     "InvocationTimeoutSeconds": r"\d+",
 }
 HEADERS = tuple(_PREFIX + name for name in (*_FIELDS, "Content-Type", "Accept", "Custom-Attributes"))
+EXPIRED = "The request waited in the queue for longer than its RequestTTLSeconds."
 FAILURES = (AwsError, AccessError, FileNotFoundError, ValueError)
 _NUMBERS = {"RequestTTLSeconds": (60, 21_600), "InvocationTimeoutSeconds": (1, 3600)}
 
@@ -95,6 +96,7 @@ class Queue:
         self._lock = threading.Lock()
         self._waiting: deque[Request] = deque()
         self._running = 0
+        self._arrivals = 0
 
     @property
     def size(self) -> int:
@@ -145,24 +147,30 @@ class Queue:
 
     def _work(self) -> None:
         with self._lock:
-            request = self._waiting.popleft() if self._waiting else None
+            request, arrivals = self._waiting.popleft() if self._waiting else None, self._arrivals
+        is_over = False
         try:
-            if request is not None:
-                self._serve(request)
+            is_over = request is not None and self._serve(request)
         finally:
             with self._lock:
                 self._running -= 1
-        if request is not None:
+        if is_over or arrivals != self._arrivals:
             self.kick()
 
-    def _serve(self, request: Request) -> None:
+    def arrived(self) -> None:
+        """An instance has come up in another one's place."""
+        with self._lock:
+            self._arrivals += 1
+        self.kick()
+
+    def _serve(self, request: Request) -> bool:
+        """Whether that was the end of it; without an instance the request goes back to the head of the queue."""
         from localaws.sagemaker import router  # the router knows deployments, and these their queue
 
+        if self._clock.now() > request.expires:
+            self._fail(request, EXPIRED)
+            return True
         try:
-            if self._clock.now() > request.expires:
-                raise AwsError(
-                    "RequestExpired", "The request waited in the queue for longer than its RequestTTLSeconds."
-                )
             body = request.body if request.body is not None else self._read(request.location)
             answer, content = router.exchange(
                 self._deployment, None, request.headers, body, limit_seconds=request.timeout_seconds
@@ -170,11 +178,27 @@ class Queue:
             self._write(request.output, content)
             self._notify(request, "SuccessTopic", answer.get("Content-Type", ""))
         except FAILURES as error:
-            text = error.message if isinstance(error, AwsError) else str(error)
-            with suppress(*FAILURES):  # nowhere to write to: the notice still tells
-                if request.failure:
-                    self._write(request.failure, text.encode())
-            self._notify(request, "ErrorTopic", "", text)
+            if isinstance(error, AwsError) and error.code == "ServiceUnavailable":
+                with self._lock:
+                    self._waiting.appendleft(request)
+                return False
+            self._fail(request, error.message if isinstance(error, AwsError) else str(error))
+        return True
+
+    def _fail(self, request: Request, text: str) -> None:
+        with suppress(*FAILURES):  # nowhere to write to: the notice still tells
+            if request.failure:
+                self._write(request.failure, text.encode())
+        self._notify(request, "ErrorTopic", "", text)
+
+    def look(self) -> None:
+        """Each minute: fail what has waited for longer than its RequestTTLSeconds, instance or not, and go on."""
+        with self._lock:
+            late = [request for request in self._waiting if self._clock.now() > request.expires]
+            self._waiting = deque(request for request in self._waiting if request not in late)
+        for request in late:
+            threading.Thread(target=self._fail, args=(request, EXPIRED), name="async-expired", daemon=True).start()
+        self.kick()
 
     def _actor(self) -> Actor:
         deployment = self._deployment

@@ -3,7 +3,7 @@
 import http.client
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from localaws.cloud import Cloud
 from localaws.sagemaker.instance import HOST, Instance
@@ -17,14 +17,24 @@ CLOSED = "The model container closed the connection before it had answered."
 
 
 def exchange(
-    cloud: Cloud, instance: Instance, headers: Mapping[str, str], body: bytes, limit_seconds: float
+    cloud: Cloud,
+    instance: Instance,
+    headers: Mapping[str, str],
+    body: bytes | Iterable[bytes],
+    limit_seconds: float,
+    *,
+    method: str = "POST",
+    path: str = "/invocations",
 ) -> tuple[int, Mapping[str, str], bytes]:
-    """One request on a pooled or new connection. Status 0 stands for no answer. Raises ConnectionRefusedError."""
+    """One request on a pooled or new connection; a body in pieces is sent chunked.
+
+    Status 0 stands for no answer. Raises ConnectionRefusedError.
+    """
     limit = cloud.clock.socket_timeout(limit_seconds)
-    connection = _pooled(instance) or _connect(instance, limit)
+    connection = _pooled(instance) or connect(instance, limit)
     connection.sock.settimeout(limit)
     try:
-        connection.request("POST", "/invocations", body, dict(headers))
+        connection.request(method, path, body, dict(headers))
         response = connection.getresponse()
         content = response.read()
     except (OSError, http.client.HTTPException) as error:
@@ -38,7 +48,8 @@ def exchange(
     return response.status, dict(response.headers.items()), content
 
 
-def _connect(instance: Instance, limit: float) -> http.client.HTTPConnection:
+def connect(instance: Instance, limit: float) -> http.client.HTTPConnection:
+    """A new connection, whose calls take at most `limit` seconds of machine time. Raises OSError."""
     connection = http.client.HTTPConnection(HOST, instance.port, timeout=limit)
     connection.connect()
     return connection

@@ -95,6 +95,7 @@ class Deployment:
         actor = Actor(cloud=self.cloud, role=fleet.role, region=self.region)
         self.capture = Capture.of(actor, self.record["EndpointName"], fleet.config)
         if self.queue is not None:
+            fleet.on_capacity = self.queue.arrived
             self.queue.kick()
 
     def create(self, fleet: Fleet) -> None:

@@ -3,23 +3,23 @@
 A serverless variant has one process for each request that it serves at a time: `take` starts one where all are busy.
 """
 
-import random
 import sys
 import threading
+import time
 import traceback
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from localaws.cloud import Cloud
 from localaws.errors import AwsError
-from localaws.sagemaker.instance import Instance, InstanceError, Server
-from localaws.sagemaker.models import containers
+from localaws.sagemaker import memory, servers
+from localaws.sagemaker.choice import Request, choose
+from localaws.sagemaker.instance import Instance, InstanceError, in_parallel
+from localaws.sagemaker.multi_model import Models
 
 INTERNAL = "InternalServerError: We encountered an internal error. Please try again."
-STARTUP_SECONDS = 480  # AWS's limit for the ping check, unless the variant says otherwise
 DRAIN_SECONDS = 60  # no invocation may take longer
 REPLACE_PAUSE_SECONDS = 10  # between two attempts to replace a server that keeps dying
-SERVERLESS_STARTUP_SECONDS = 180
 SERVERLESS_IDLE_SECONDS = 600  # AWS says only "idle"; a process without a request for so long is stopped
 
 
@@ -57,25 +57,17 @@ class Fleet:
             for name, variant in self.variants.items()
             if "ServerlessConfig" in variant
         }
-        self._servers = {
-            name: Server(
-                region=region,
-                endpoint=endpoint,
-                variant=name,
-                container=dict(containers(models[variant["ModelName"]])[0]),
-                role=models[variant["ModelName"]]["ExecutionRoleArn"],
-                startup_seconds=variant.get(
-                    "ContainerStartupHealthCheckTimeoutInSeconds",
-                    SERVERLESS_STARTUP_SECONDS if name in self.serverless else STARTUP_SECONDS,
-                ),
-            )
-            for name, variant in self.variants.items()
-        }
+        self._servers = servers.of_variants(region, endpoint, self.variants, models)
+        self.on_capacity: Callable[[], None] = lambda: None  # called when an instance has taken a dead one's place
 
     @property
     def role(self) -> str:
         """The role with which the endpoint itself reads and writes: that of its first variant's model."""
         return self._servers[self.production[0]].role
+
+    @property
+    def multi_model(self) -> bool:
+        return any(self._servers[name].multi_model for name in self.production)
 
     @property
     def images(self) -> dict[str, str]:
@@ -88,6 +80,10 @@ class Fleet:
     def live(self, variant: str) -> int:
         return len(self.instances(variant))
 
+    def busy(self, variant: str) -> int:
+        """Requests in flight."""
+        return sum(item.outstanding for item in list(self._instances) if item.server.variant == variant)
+
     def launch(self) -> None:
         """Start what the counts ask for and wait until all are healthy; else stop them. Raises InstanceError.
 
@@ -97,15 +93,16 @@ class Fleet:
         missing = [name for name, count in wanted.items() for _ in range(count - self.live(name))]
         started = [self._add(name) for name in missing]
         errors: list[InstanceError] = []
-        _in_parallel(lambda item: self._bring_up(item, errors), started)
+        in_parallel(lambda item: self._bring_up(item, errors), started)
         if errors:
             for item in started:
                 self._remove(item)
-            _in_parallel(Instance.kill, started)
+            in_parallel(Instance.kill, started)
             raise errors[0]
 
     def _add(self, variant: str) -> Instance:
         item = Instance(cloud=self._cloud, server=self._servers[variant])
+        item.models = Models(item) if item.server.multi_model else None
         with self._lock:
             self._instances.append(item)
         return item
@@ -119,8 +116,12 @@ class Fleet:
 
     def _bring_up(self, item: Instance, errors: list[InstanceError]) -> None:
         try:
+            began = time.perf_counter()
             item.start(self._ended)
             item.wait_healthy()
+            if item.server.variant in self.serverless:
+                memory.check(item, self.serverless[item.server.variant]["MemorySizeInMB"])
+            item.used, item.setup_seconds = self._cloud.clock.now(), time.perf_counter() - began
         except InstanceError as error:
             errors.append(error)
         except Exception:  # in a thread of its own nobody else would notice
@@ -143,39 +144,32 @@ class Fleet:
                 self._remove(item)
                 item.kill()
             if not errors:
+                self.on_capacity()
                 return
             self._cloud.clock.wait(self._closed, REPLACE_PAUSE_SECONDS)
 
-    def pick(self, variant: str | None = None, avoid: Iterable[Instance] = ()) -> Instance | None:
-        """The healthy instance with the fewest requests in flight, of a variant drawn by weight; None if none is.
-
-        Every picked instance must be given back with `release`.
-        """
+    def pick(self, request: Request) -> Instance | None:
+        """The healthy instance that takes this request now, or None. It must be given back with `release`."""
         with self._lock:
-            healthy = [item for item in self._instances if item.healthy and item not in avoid]
-            healthy = [item for item in healthy if not (item.outstanding and item.server.variant in self.serverless)]
-            names = {item.server.variant for item in healthy} & set(self.production)
-            if variant is None and len(names) == 1:
-                variant = next(iter(names))
-            if variant is None and names:
-                weights = {name: self.weights[name] for name in sorted(names)}
-                total = sum(weights.values())
-                variant = random.choices(list(weights), list(weights.values()))[0] if total else sorted(names)[0]
-            able = [item for item in healthy if item.server.variant == variant]
-            if not able:
-                return None
-            chosen = min(able, key=lambda item: (item.outstanding, item.served))
-            chosen.outstanding += 1
-            chosen.served += 1
+            chosen = choose(
+                self._instances,
+                request,
+                production=self.production,
+                weights=self.weights,
+                serverless=self.serverless,
+            )
+            if chosen is not None:
+                chosen.outstanding += 1
+                chosen.served += 1
             return chosen
 
-    def take(self, variant: str | None = None, avoid: Iterable[Instance] = ()) -> Instance | None:
+    def take(self, request: Request) -> Instance | None:
         """`pick`, or for a serverless variant whose processes are all busy another one, started now.
 
         Raises AwsError ThrottlingException above MaxConcurrency.
         """
-        found = self.pick(variant, avoid)
-        names = [name for name in self.serverless if variant in (None, name)]
+        found = self.pick(request)
+        names = [name for name in self.serverless if request.variant in (None, name)]
         return found if found is not None or not names else self._grow(names[0])
 
     def _grow(self, variant: str) -> Instance | None:
@@ -184,7 +178,7 @@ class Fleet:
                 return None
             busy = sum(item.server.variant == variant for item in self._instances)
             if busy >= self.serverless[variant]["MaxConcurrency"]:
-                raise AwsError("ThrottlingException", "Rate exceeded")
+                raise AwsError("ThrottlingException", "Rate exceeded", status=429)
             item = Instance(cloud=self._cloud, server=self._servers[variant], outstanding=1, served=1)
             self._instances.append(item)
         errors: list[InstanceError] = []
@@ -242,19 +236,11 @@ class Fleet:
         deadline = self._cloud.clock.socket_timeout(DRAIN_SECONDS)
         with self._changed:
             self._changed.wait_for(lambda: not any(item.outstanding for item in items), timeout=deadline)
-        _in_parallel(Instance.stop, items)
+        in_parallel(Instance.stop, items)
 
     def kill(self) -> None:
         """SIGKILL at once, for a reset and the end of localaws."""
         self._closed.set()
         with self._lock:
             items = list(self._instances)
-        _in_parallel(Instance.kill, items)
-
-
-def _in_parallel(work: Callable[[Instance], Any], items: list[Instance]) -> None:
-    threads = [threading.Thread(target=work, args=(item,), daemon=True) for item in items]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+        in_parallel(Instance.kill, items)

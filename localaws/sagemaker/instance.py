@@ -1,23 +1,30 @@
-"""One instance of an endpoint: a server process with its own /opt/ml, its port, and a pool of connections to it."""
+"""One instance: a server process with its own /opt/ml, its port, and a pool of connections to it.
+
+Endpoints have them for as long as they live, transform jobs for their own time.
+"""
 
 import http.client
 import secrets
 import shutil
 import socket
 import tarfile
+import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from localaws import containers, ecr, roles, s3
 from localaws.cloud import Cloud
 from localaws.iam.platform import AccessError, Actor
 from localaws.processes import Process
 from localaws.sagemaker import permissions
-from localaws.sagemaker.models import model_data
+from localaws.sagemaker.definitions import is_multi_model, model_data
+
+if TYPE_CHECKING:
+    from localaws.sagemaker.multi_model import Models
 
 LOG_GROUP = "/aws/sagemaker/Endpoints"
 HOST = "127.0.0.1"
@@ -29,7 +36,7 @@ NOT_HEALTHY = (
     "Please check CloudWatch logs for this endpoint."
 )
 CANNOT_START = (
-    "CannotStartContainerError. Please ensure the model container for variant {variant} starts correctly when "
+    "CannotStartContainerError. Please ensure the model container for {owner} starts correctly when "
     "invoked with 'docker run <image> serve'. {error}"
 )
 
@@ -38,16 +45,32 @@ class InstanceError(Exception):
     """The instance cannot serve; the text becomes the endpoint's FailureReason."""
 
 
+class NotHealthyError(InstanceError):
+    """The server has ended, or has not answered /ping with 200 in time."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Server:
-    """What an instance runs: a variant of an endpoint and the model's container."""
+    """What an instance runs: the model's container for a variant of an endpoint, or for a transform job.
+
+    `owner` is the name of the endpoint or the job, `variant` what the log streams begin with, `environment` what the
+    platform adds to the container's own.
+    """
 
     region: str
-    endpoint: str
+    owner: str
     variant: str
     container: dict[str, Any]
     role: str
     startup_seconds: int
+    log_group: str
+    kind: str = "variant"
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def multi_model(self) -> bool:
+        """Whether it serves the models below a prefix, each loaded when it is first asked for."""
+        return is_multi_model(self.container)
 
 
 @dataclass(kw_only=True, eq=False)
@@ -64,20 +87,22 @@ class Instance:
     process: Process | None = None
     folder: Path | None = None
     idle: deque[tuple[float, http.client.HTTPConnection]] = field(default_factory=deque)  # with the time of last use
+    setup_seconds: float = 0.0  # machine time that a serverless process took to start, until its first request
+    models: "Models | None" = None  # of a multi-model server
 
     def start(self, on_exit: Callable[["Instance"], None]) -> None:
         """Unpack the model and start the server. Raises InstanceError."""
         server = self.server
-        self.folder = self.cloud.folder("endpoints", server.region, server.endpoint)
-        root = self.folder / "ml"
-        (root / "model").mkdir(parents=True)
+        self.folder = self.cloud.folder("servers", server.region, server.owner)
+        root, folder = self.folder / "ml", "models" if server.multi_model else "model"
+        (root / folder).mkdir(parents=True)
         actor = Actor(cloud=self.cloud, role=server.role, region=server.region)
         try:
             permissions.bring_up(actor, server.container["Image"], model_data(server.container))
         except AccessError as error:
             raise InstanceError(f"AccessDenied: {error}") from error
-        for address, archive in model_data(server.container):
-            _fetch_model(address, archive, root / "model")
+        for address, archive in [] if server.multi_model else model_data(server.container):
+            fetch_model(address, archive, root / folder)
         image = ecr.resolve(self.cloud, server.container["Image"])
         if image is None:
             raise InstanceError(f"Requested image {server.container['Image']} not found.")
@@ -87,22 +112,29 @@ class Instance:
             argv=[*image.config.entrypoint, "serve"],
             root=root,
             region=server.region,
-            env={
-                **roles.credentials(self.cloud, server.role, "SageMaker"),
-                **server.container.get("Environment", {}),
-                "SAGEMAKER_BIND_TO_PORT": str(self.port),
-            },
-            readonly=["model"],
+            env=self._environment(),
+            readonly=[folder],
         )
-        append = actor.log_if_allowed(f"{LOG_GROUP}/{server.endpoint}", f"{server.variant}/{self.id}")
+        append = actor.log_if_allowed(server.log_group, f"{server.variant}/{self.id}")
         try:
             self.process = containers.start(self.cloud, spec, append, lambda _: on_exit(self))
         except containers.StartError as error:
             append([str(error)])
-            raise InstanceError(CANNOT_START.format(variant=server.variant, error=error)) from error
+            owner = f"{server.kind} {server.variant}"
+            raise InstanceError(CANNOT_START.format(owner=owner, error=error)) from error
+
+    def _environment(self) -> dict[str, str]:
+        server = self.server
+        return {
+            **roles.credentials(self.cloud, server.role, "SageMaker"),
+            **server.container.get("Environment", {}),
+            **server.environment,
+            **({"SAGEMAKER_MULTI_MODEL": "true"} if server.multi_model else {}),
+            "SAGEMAKER_BIND_TO_PORT": str(self.port),
+        }
 
     def wait_healthy(self) -> None:
-        """Ping until 200; the limit is by the clock, a server that has ended fails at once. Raises InstanceError."""
+        """Ping until 200; the limit is by the clock, a server that has ended fails at once. Raises NotHealthyError."""
         assert self.process is not None
         deadline = self.cloud.clock.now() + self.server.startup_seconds
         while not self.process.exited.is_set() and not self.retiring and self.cloud.clock.now() < deadline:
@@ -112,7 +144,7 @@ class Instance:
                     return
                 self.healthy = False  # it ended after its answer, perhaps before anybody could notice
             self.process.exited.wait(PING_PAUSE_SECONDS)
-        raise InstanceError(NOT_HEALTHY.format(variant=self.server.variant))
+        raise NotHealthyError(NOT_HEALTHY.format(variant=self.server.variant))
 
     def _ping(self) -> bool:
         connection = http.client.HTTPConnection(HOST, self.port, timeout=PING_TRY_SECONDS)
@@ -141,6 +173,15 @@ class Instance:
         self.stop()
 
 
+def in_parallel(work: Callable[[Instance], Any], items: list[Instance]) -> None:
+    """Do this with all instances at a time, each in a thread of its own."""
+    threads = [threading.Thread(target=work, args=(item,), daemon=True) for item in items]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
 def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind((HOST, 0))
@@ -148,7 +189,8 @@ def _free_port() -> int:
         return port
 
 
-def _fetch_model(address: str, archive: bool, folder: Path) -> None:
+def fetch_model(address: str, archive: bool, folder: Path) -> None:
+    """Copy a model to a folder, unpacked. Raises InstanceError."""
     bucket, key = s3.split(address)
     if not archive:
         for name in s3.keys(bucket, key):

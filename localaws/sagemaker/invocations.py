@@ -13,11 +13,16 @@ from localaws.cloud import Cloud, Store, backend
 NAMESPACE = "AWS/SageMaker"
 PERIOD_SECONDS = 60
 DIGITS = 3  # significant ones of a latency; keeps a busy minute's distribution small
+# Of the metrics in Served.more that are not microseconds.
+UNITS = {"MidStreamErrors": "Count", "ModelCacheHit": "None", "ServerlessConcurrentExecutionsUtilization": "None"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Served:
-    """One answered request. `status` is the container's, 0 for none; times in seconds; `instances` of the variant."""
+    """One answered request. `status` is the container's, 0 for none; times in seconds; `instances` of the variant.
+
+    `more`: values of metrics that only some kinds of requests have, in the units of AWS (see UNITS).
+    """
 
     endpoint: str
     variant: str
@@ -27,6 +32,7 @@ class Served:
     overhead_seconds: float
     instances: int
     asynchronous: bool = False
+    more: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass
@@ -35,6 +41,7 @@ class _Sums:
     per_instance: Counter[float] = field(default_factory=Counter)
     model_micros: Counter[float] = field(default_factory=Counter)
     overhead_micros: Counter[float] = field(default_factory=Counter)
+    more: dict[str, Counter[float]] = field(default_factory=lambda: defaultdict(Counter))
 
 
 class InvocationMetrics(Store):
@@ -55,6 +62,8 @@ class InvocationMetrics(Store):
             sums.counts["Invocation5XXErrors"] += served.status >= 500
             sums.counts["InvocationModelErrors"] += not 200 <= served.status < 300
             sums.model_micros[_rounded(served.model_seconds * 1e6)] += 1
+            for name, value in served.more.items():
+                sums.more[name][_rounded(value)] += 1
             if not served.asynchronous:
                 sums.per_instance[1 / max(served.instances, 1)] += 1
                 sums.overhead_micros[_rounded(served.overhead_seconds * 1e6)] += 1
@@ -83,6 +92,8 @@ def _write(region: str, dimensions: Mapping[str, str], minute: int, sums: _Sums)
     for name in ("Invocation4XXErrors", "Invocation5XXErrors", "InvocationModelErrors"):
         _put(region, name, "Count", {1.0: sums.counts[name], 0.0: total - sums.counts[name]}, dimensions, minute)
     _put(region, "ModelLatency", "Microseconds", sums.model_micros, dimensions, minute)
+    for name, values in sums.more.items():
+        _put(region, name, UNITS.get(name, "Microseconds"), values, dimensions, minute)
     if sums.per_instance:
         _put(region, "Invocations", "Count", {1.0: total}, dimensions, minute)
         _put(region, "InvocationsPerInstance", "None", sums.per_instance, dimensions, minute)

@@ -1,6 +1,6 @@
 """Models and endpoint configurations: records, with AWS's checks of what they refer to."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from localaws import ecr, s3
@@ -8,6 +8,7 @@ from localaws.cloud import Call, Handler
 from localaws.errors import validation
 from localaws.iam.platform import Actor
 from localaws.sagemaker import network, permissions, registry, variants
+from localaws.sagemaker.definitions import containers, is_multi_model, model_data
 from localaws.sagemaker.listing import listing
 from localaws.sagemaker.state import (
     check_repository,
@@ -20,23 +21,6 @@ from localaws.sagemaker.state import (
 )
 
 
-def containers(model: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """What runs: the containers of the request, or those of the model packages that it names."""
-    if "ResolvedContainers" in model:
-        return list(model["ResolvedContainers"])
-    primary = [model["PrimaryContainer"]] if "PrimaryContainer" in model else []
-    return [*primary, *model.get("Containers", [])]
-
-
-def model_data(container: Mapping[str, Any]) -> Iterator[tuple[str, bool]]:
-    """(address, whether it is an archive) of a container's model, if it has one."""
-    if "ModelDataUrl" in container:
-        yield container["ModelDataUrl"], True
-    source = container.get("ModelDataSource", {}).get("S3DataSource")
-    if source:
-        yield source["S3Uri"], source["CompressionType"] == "Gzip"
-
-
 def check_model_data(model: Mapping[str, Any]) -> None:
     for container in containers(model):
         for address, archive in model_data(container):
@@ -44,8 +28,15 @@ def check_model_data(model: Mapping[str, Any]) -> None:
                 raise validation(f"Could not find model data at {address}.")
 
 
+def _check_mode(container: Mapping[str, Any]) -> None:
+    if is_multi_model(container) and ("ModelDataUrl" not in container or "ModelDataSource" in container):
+        raise validation(
+            "A container of Mode MultiModel needs a ModelDataUrl, the S3 prefix of its models, and no ModelDataSource."
+        )
+
+
 def create_model(call: Call) -> Mapping[str, Any]:
-    """one container per model runs; pipelines of several are stored only"""
+    """one container per model runs, of a single model or of many; pipelines of several are stored only"""
     request, records = call.request, store(call)
     name = request["ModelName"]
     with records.lock:
@@ -59,6 +50,7 @@ def create_model(call: Call) -> Mapping[str, Any]:
         for container in resolved:
             if "Image" not in container:
                 raise validation("Every container needs an Image or a ModelPackageName.")
+            _check_mode(container)
             check_repository(container["Image"], request["ExecutionRoleArn"])
             permissions.check_model(actor, container["Image"], model_data(container))
             if ecr.resolve(call.cloud, container["Image"]) is None:

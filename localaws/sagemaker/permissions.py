@@ -91,6 +91,16 @@ def read_inputs(actor: Actor, record: Mapping[str, Any]) -> None:
         _keep_checkpoints(actor, record["CheckpointConfig"]["S3Uri"].rstrip("/") + "/")
 
 
+def read_transform_input(actor: Actor, source: Mapping[str, Any]) -> None:
+    """A transform job lists and reads its input objects. Raises AccessError, and ValueError for a wrong manifest."""
+    uri = source["S3Uri"]
+    if source["S3DataType"] == "S3Prefix":
+        actor.list(uri)
+    else:
+        actor.read([s3.split(uri)])
+    actor.read([(bucket, key) for bucket, key, _ in channels.objects(source)])
+
+
 def _keep_checkpoints(actor: Actor, uri: str) -> None:
     """Read what an earlier attempt left, write and delete files of whatever name during the job."""
     bucket, prefix = s3.split(uri)

@@ -9,13 +9,14 @@ import random
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import uuid4
 
 from localaws import wire
 from localaws.cloud import ACCOUNT, Cloud, arn
 from localaws.errors import AwsError
-from localaws.sagemaker import connections
+from localaws.sagemaker import connections, multi_model
+from localaws.sagemaker.choice import Request
 from localaws.sagemaker.deployment import Deployment
 from localaws.sagemaker.fleet import Fleet
 from localaws.sagemaker.instance import LOG_GROUP, Instance
@@ -26,6 +27,7 @@ from localaws.wire import Answer
 BODY_LIMIT_BYTES = 25 * 1024 * 1024
 SERVERLESS_LIMIT_BYTES = 4 * 1024 * 1024
 INVOKE_SECONDS = 60.0
+LEAST_SECONDS = 1.0  # for an answer after a model has taken nearly all the time to load
 FORWARDED = (
     "Content-Type",
     "Accept",
@@ -38,6 +40,7 @@ FORWARDED = (
     "X-Amzn-SageMaker-Enable-Explanations",
 )
 SERVED_BY = "x-localaws-served-by"
+TARGET_VARIANT = "X-Amzn-SageMaker-Target-Variant"
 RETURNED = ("content-type", "x-amzn-sagemaker-custom-attributes", "x-amzn-sagemaker-new-session-id")
 
 
@@ -51,8 +54,20 @@ def find(cloud: Cloud, region: str, endpoint: str) -> Deployment:
 
 def invoke(cloud: Cloud, region: str, endpoint: str, headers: Mapping[str, str], body: bytes) -> Answer:
     """Answer POST /endpoints/<endpoint>/invocations. Raises AwsError."""
+    deployment = admit(cloud, region, endpoint, headers, body)
+    answer, content = exchange(deployment, headers.get(TARGET_VARIANT), headers, body)
+    named = [(name, value) for name, value in answer.items() if name.lower() in RETURNED]
+    return (
+        http.client.OK,
+        [*named, ("x-Amzn-Invoked-Production-Variant", answer[SERVED_BY]), ("x-amzn-RequestId", str(uuid4()))],
+        content,
+    )
+
+
+def admit(cloud: Cloud, region: str, endpoint: str, headers: Mapping[str, str], body: bytes) -> Deployment:
+    """The endpoint, if it takes this request while its client waits. Raises AwsError."""
     deployment = find(cloud, region, endpoint)
-    fleet, variant = deployment.fleet, headers.get("X-Amzn-SageMaker-Target-Variant")
+    fleet, variant = deployment.fleet, headers.get(TARGET_VARIANT)
     if deployment.queue is not None:
         raise AwsError(
             "ValidationError", f"Endpoint {endpoint} takes asynchronous requests only; use InvokeEndpointAsync."
@@ -62,13 +77,11 @@ def invoke(cloud: Cloud, region: str, endpoint: str, headers: Mapping[str, str],
     if fleet is not None and fleet.serverless and len(body) > SERVERLESS_LIMIT_BYTES:
         text = f"HTTP content length exceeded {SERVERLESS_LIMIT_BYTES} bytes."
         raise AwsError("ValidationError", text, status=413)
-    answer, content = exchange(deployment, variant, headers, body)
-    named = [(name, value) for name, value in answer.items() if name.lower() in RETURNED]
-    return (
-        http.client.OK,
-        [*named, ("x-Amzn-Invoked-Production-Variant", answer[SERVED_BY]), ("x-amzn-RequestId", str(uuid4()))],
-        content,
-    )
+    if fleet is not None and fleet.multi_model != (multi_model.TARGET in headers):
+        unsupported = f"Endpoint {endpoint} is not a multi-model endpoint and does not support target model header."
+        missing = f"Request {uuid4()} is missing a target model header: {endpoint} is a multi-model endpoint."
+        raise AwsError("ValidationError", missing if fleet.multi_model else unsupported)
+    return deployment
 
 
 def exchange(
@@ -82,12 +95,12 @@ def exchange(
     began = time.perf_counter()
     forwarded = {name: headers[name] for name in FORWARDED if name in headers}
     fleet, sent = _send(deployment, variant, forwarded, body, limit_seconds)
-    _meter(deployment, fleet, sent, time.perf_counter() - began)
+    meter(deployment, fleet, sent, time.perf_counter() - began)
     served_by = sent.instance.server.variant
     if fleet.shadows and variant is None:
         _copy(deployment, fleet, served_by, forwarded, body)
     if not http.client.OK <= sent.status < http.client.MULTIPLE_CHOICES:
-        raise _model_error(deployment.region, deployment.record["EndpointName"], sent)
+        raise model_error(deployment.region, deployment.record["EndpointName"], sent)
     capture = deployment.capture
     if capture is not None:
         answered = _type(sent.headers), sent.content
@@ -102,13 +115,14 @@ def _type(headers: Mapping[str, str]) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Sent:
-    """What became of a request at its instance; status 0 stands for no answer."""
+    """What became of a request at its instance; status 0 stands for no answer. `more`: see Served."""
 
     instance: Instance
     status: int
     headers: Mapping[str, str]
     content: bytes
     seconds: float
+    more: Mapping[str, float] = field(default_factory=dict)
 
 
 def _send(
@@ -116,33 +130,65 @@ def _send(
 ) -> tuple[Fleet, Sent]:
     refused: list[Instance] = []
     while True:
-        fleet, instance = _take(deployment, variant, refused)
-        began = time.perf_counter()
+        fleet, instance = take(
+            deployment, Request(variant=variant, target=headers.get(multi_model.TARGET), avoid=refused)
+        )
         try:
-            status, answered, content = connections.exchange(deployment.cloud, instance, headers, body, limit_seconds)
+            return fleet, _ask(instance, headers, body, limit_seconds)
         except ConnectionRefusedError:
             refused.append(instance)
-            continue
         finally:
             fleet.release(instance)
-        seconds = time.perf_counter() - began
-        return fleet, Sent(instance=instance, status=status, headers=answered, content=content, seconds=seconds)
 
 
-def _take(deployment: Deployment, variant: str | None, refused: list[Instance]) -> tuple[Fleet, Instance]:
+def _ask(instance: Instance, headers: Mapping[str, str], body: bytes, limit_seconds: float) -> Sent:
+    """Send it, to the model that it names where there are many. Raises AwsError, ConnectionRefusedError."""
+    if instance.models is None:
+        return _exchange(instance, headers, body, limit_seconds, "/invocations", {})
+    asked = multi_model.Asked()
+    try:
+        with instance.models.use(headers[multi_model.TARGET], asked) as path:
+            left = limit_seconds - instance.cloud.clock.cloud_seconds(asked.seconds)
+            return _exchange(instance, headers, body, max(left, LEAST_SECONDS), path, asked.metrics)
+    except multi_model.LoadError as error:
+        return Sent(instance=instance, status=error.status, headers={}, content=error.content, seconds=0.0)
+
+
+def _exchange(
+    instance: Instance,
+    headers: Mapping[str, str],
+    body: bytes,
+    limit_seconds: float,
+    path: str,
+    more: Mapping[str, float],
+) -> Sent:
+    began = time.perf_counter()
+    status, answered, content = connections.exchange(instance.cloud, instance, headers, body, limit_seconds, path=path)
+    seconds = time.perf_counter() - began
+    return Sent(instance=instance, status=status, headers=answered, content=content, seconds=seconds, more=more)
+
+
+def take(deployment: Deployment, request: Request) -> tuple[Fleet, Instance]:
     """An instance of a fleet that has traffic. Fleets may be exchanged while one looks: then one looks again."""
     while True:
         traffic = deployment.traffic
         for fleet in traffic.order():
-            instance = fleet.take(variant, avoid=refused)
+            instance = fleet.take(request)
             if instance is not None:
                 return fleet, instance
         if deployment.traffic is traffic:
             raise AwsError("ServiceUnavailable", "No healthy instance can take the request; try again.", status=503)
 
 
-def _meter(deployment: Deployment, fleet: Fleet, sent: Sent, seconds: float) -> None:
+def meter(deployment: Deployment, fleet: Fleet, sent: Sent, seconds: float) -> None:
+    """Count a request that took so many seconds in all."""
     variant = sent.instance.server.variant
+    more = dict(sent.more)
+    if variant in fleet.serverless:
+        share = (fleet.busy(variant) + 1) / fleet.serverless[variant]["MaxConcurrency"]
+        more["ServerlessConcurrentExecutionsUtilization"] = min(share, 1.0)
+        if sent.instance.setup_seconds:
+            more["ModelSetupTime"], sent.instance.setup_seconds = sent.instance.setup_seconds * 1e6, 0.0
     served = Served(
         endpoint=deployment.record["EndpointName"],
         variant=variant,
@@ -152,6 +198,7 @@ def _meter(deployment: Deployment, fleet: Fleet, sent: Sent, seconds: float) -> 
         overhead_seconds=seconds - sent.seconds,
         instances=fleet.live(variant),
         asynchronous=fleet.asynchronous,
+        more=more,
     )
     cloud = deployment.cloud
     cloud.store(deployment.region, InvocationMetrics).record(cloud.clock, deployment.region, served)
@@ -164,24 +211,21 @@ def _copy(deployment: Deployment, fleet: Fleet, served_by: str, headers: Mapping
         return
 
     def send() -> None:
-        instance = fleet.pick(shadow)
+        instance = fleet.pick(Request(variant=shadow))
         if instance is None:
             return
-        began = time.perf_counter()
         try:
-            status, answered, content = connections.exchange(deployment.cloud, instance, headers, body, INVOKE_SECONDS)
+            sent = _ask(instance, headers, body, INVOKE_SECONDS)
         except ConnectionRefusedError:
             return
         finally:
             fleet.release(instance)
-        seconds = time.perf_counter() - began
-        sent = Sent(instance=instance, status=status, headers=answered, content=content, seconds=seconds)
-        _meter(deployment, fleet, sent, seconds)
+        meter(deployment, fleet, sent, sent.seconds)
 
     threading.Thread(target=send, name="shadow", daemon=True).start()
 
 
-def _model_error(region: str, endpoint: str, sent: Sent) -> AwsError:
+def model_error(region: str, endpoint: str, sent: Sent) -> AwsError:
     """424 ModelError: whatever the container answered instead of a 2xx."""
     status, group, text = sent.status, f"{LOG_GROUP}/{endpoint}", sent.content.decode("utf-8", "replace")
     kind = "client" if http.client.BAD_REQUEST <= status < http.client.INTERNAL_SERVER_ERROR else "server"

@@ -12,6 +12,7 @@ from localaws.errors import AwsError, validation
 if TYPE_CHECKING:
     from localaws.sagemaker.deployment import Deployment
     from localaws.sagemaker.job import TrainingRun
+    from localaws.sagemaker.transform.run import TransformRun
     from localaws.sagemaker.tuning_run import TuningRun
     from localaws.sagemaker.warm_pool import WarmPool
 
@@ -23,6 +24,12 @@ class TrainingJob:
     record: dict[str, Any]  # what DescribeTrainingJob shows
     run: "TrainingRun"
     pool: "WarmPool"
+
+
+@dataclass(kw_only=True)
+class TransformJob:
+    record: dict[str, Any]  # what DescribeTransformJob shows
+    run: "TransformRun"
 
 
 @dataclass(kw_only=True)
@@ -39,6 +46,7 @@ class SageMaker(Store):
     models: dict[str, dict[str, Any]] = field(default_factory=dict)
     configs: dict[str, dict[str, Any]] = field(default_factory=dict)
     endpoints: dict[str, "Deployment"] = field(default_factory=dict)
+    transforms: dict[str, TransformJob] = field(default_factory=dict)
     tunings: dict[str, "TuningRun"] = field(default_factory=dict)
     package_groups: dict[str, ModelPackageGroup] = field(default_factory=dict)
     packages: dict[str, dict[str, Any]] = field(default_factory=dict)  # by ARN
@@ -51,7 +59,8 @@ class SageMaker(Store):
         for tuning in tunings:
             tuning.abandon()  # starts no more jobs
         with self.lock:
-            jobs, endpoints = list(self.jobs.values()), list(self.endpoints.values())
+            jobs: list[TrainingJob | TransformJob] = [*self.jobs.values(), *self.transforms.values()]
+            endpoints = list(self.endpoints.values())
         for job in jobs:
             job.run.abandon()
         for endpoint in endpoints:

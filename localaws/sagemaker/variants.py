@@ -10,6 +10,7 @@ from typing import Any
 from localaws import s3
 from localaws.cloud import Call
 from localaws.errors import validation
+from localaws.sagemaker.definitions import containers, is_multi_model
 from localaws.sagemaker.state import find, store
 
 SERVERLESS_STEP_MB = 1024
@@ -34,6 +35,7 @@ def check(call: Call) -> None:
     serverless = any("ServerlessConfig" in variant for variant in variants)
     if serverless and len(variants) > 1:
         raise validation("Serverless endpoints support one production variant and no shadow variant.")
+    _check_many_models(call)
     _check_shadow(request)
     _check_async(request)
     _check_capture(request, serverless=serverless)
@@ -71,8 +73,21 @@ def _check_serverless(name: str, variant: Mapping[str, Any], model: Mapping[str,
         raise validation(
             f"Model {model['ModelName']} has network isolation, which serverless endpoints do not support."
         )
+    if is_multi_model(containers(model)[0]):
+        raise validation(f"Model {model['ModelName']} has Mode MultiModel, which serverless endpoints do not support.")
     if len(model.get("Containers", [])) > 1:
         raise validation("Serverless endpoints do not support inference pipelines of several containers.")
+
+
+def _check_many_models(call: Call) -> None:
+    """Neither call of these modes could name a model."""
+    request, records = call.request, store(call).models
+    variants = [*request["ProductionVariants"], *request.get("ShadowProductionVariants", [])]
+    many = [name for variant in variants if is_multi_model(containers(records[name := variant["ModelName"]])[0])]
+    if many and (modes := [mode for mode in ("AsyncInferenceConfig", "ShadowProductionVariants") if request.get(mode)]):
+        raise validation(f"Model {many[0]} has Mode MultiModel, which {modes[0]} does not support.")
+    if many and len(many) < len(variants):
+        raise validation("The variants of an endpoint must all have Mode MultiModel, or none of them.")
 
 
 def _check_shadow(request: Mapping[str, Any]) -> None:

@@ -1,7 +1,7 @@
 """What an endpoint reports each minute without being asked: use of its instances, zero traffic, its async backlog.
 
 CPU, memory and disk are those of the real server processes (/proc) and of the disk that holds their models. CPU is in
-percent of one core, as in AWS, where four cores can reach 400.
+percent of one core, as in AWS, where four cores can reach 400; memory of a serverless variant in percent of its own.
 """
 
 import os
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from localaws.cloud import Cloud, Store
 from localaws.sagemaker.invocations import NAMESPACE, PERIOD_SECONDS, put
+from localaws.sagemaker.memory import MB_BYTES
 from localaws.sagemaker.state import SageMaker
 
 if TYPE_CHECKING:
@@ -71,6 +72,8 @@ def publish(cloud: Cloud) -> None:
                 minutes = range(max(last, this - CATCH_UP_MINUTES), this)
                 if minutes and deployment.fleet is not None:
                     deployment.fleet.reap()
+                    if deployment.queue is not None:
+                        deployment.queue.look()
                     _write(region, vitals, deployment, minutes)
             alive = {_key(deployment) for deployment in deployments}
             vitals.published = {key: minute for key, minute in vitals.published.items() if key in alive}
@@ -85,11 +88,14 @@ def _write(region: str, vitals: Vitals, deployment: "Deployment", minutes: range
     for fleet in deployment.traffic.fleets:
         for name in fleet.counts:
             values = dict(_measure(vitals, fleet, name))
+            loaded = Counter(float(item.models.loaded) for item in fleet.instances(name) if item.models is not None)
             config = fleet.config["EndpointConfigName"]
             for minute in minutes:
                 dimensions = {"EndpointName": endpoint, "VariantName": name}
                 for metric, value in values.items():
                     put(region, HOST_NAMESPACE, metric, "Percent", Counter({value: 1}), dimensions, minute * 60)
+                if loaded:
+                    put(region, HOST_NAMESPACE, "LoadedModelCount", "None", loaded, dimensions, minute * 60)
                 if not fleet.asynchronous:
                     _write_zeros(region, {**dimensions, "EndpointConfigName": config}, minute * 60)
     if deployment.queue is not None:
@@ -128,6 +134,8 @@ def _write_backlog(region: str, deployment: "Deployment", at: int) -> None:
 def _measure(vitals: Vitals, fleet: "Fleet", variant: str) -> Iterator[tuple[str, float]]:
     """(metric, percent), averaged over the variant's instances."""
     cpu, memory, disk = [], [], []
+    limit_mb = fleet.serverless.get(variant, {}).get("MemorySizeInMB")
+    whole = limit_mb * MB_BYTES if limit_mb else _MEMORY_BYTES
     for item in fleet.instances(variant):
         found = usage(item.process.pid) if item.process is not None else None
         if found is None or item.folder is None or item.process is None:
@@ -136,7 +144,7 @@ def _measure(vitals: Vitals, fleet: "Fleet", variant: str) -> Iterator[tuple[str
         since, spent = vitals.before.get(item.process.pid, (now, found.cpu_seconds))
         vitals.before[item.process.pid] = (now, found.cpu_seconds)
         cpu.append(100 * (found.cpu_seconds - spent) / (now - since) if now > since else 0.0)
-        memory.append(100 * found.memory_bytes / _MEMORY_BYTES)
+        memory.append(100 * found.memory_bytes / whole)
         space = shutil.disk_usage(item.folder) if item.folder.exists() else None
         if space is not None:
             disk.append(100 * space.used / space.total)

@@ -22,6 +22,7 @@ JOB, MODEL, CONFIG, ENDPOINT = (
     "endpoint/{EndpointName}",
 )
 TUNING = "hyper-parameter-tuning-job/{HyperParameterTuningJobName}"
+TRANSFORM = "transform-job/{TransformJobName}"
 GROUP, PACKAGE = "model-package-group/{ModelPackageGroupName}", "model-package/{ModelPackageName}"
 _JOB_CONDITIONS = {
     "InstanceTypes": "ResourceConfig.InstanceType",
@@ -43,6 +44,14 @@ SERVICE = Service(
         "CreateHyperParameterTuningJob": _create(TUNING, role="TrainingJobDefinition.RoleArn"),
         **on(TUNING, "DescribeHyperParameterTuningJob", "StopHyperParameterTuningJob"),
         **on(TUNING, "DeleteHyperParameterTuningJob", "ListTrainingJobsForHyperParameterTuningJob"),
+        "CreateTransformJob": _create(
+            TRANSFORM,
+            InstanceTypes="TransformResources.InstanceType",
+            VolumeKmsKey="TransformResources.VolumeKmsKeyId",
+            OutputKmsKey="TransformOutput.KmsKeyId",
+        ),
+        **on(TRANSFORM, "DescribeTransformJob", "StopTransformJob"),
+        **on(ANY, "ListTransformJobs"),
         "CreateModel": _create(
             MODEL,
             role="ExecutionRoleArn",

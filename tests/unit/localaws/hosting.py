@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -10,8 +11,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from tests.unit.localaws.aws import Aws, unique
 
 NAME_SERVER = """#!/usr/bin/env python3
-# Answers with its name, with FAIL set by 500; the body "400" or "500" is the status, "slow" takes a second.
-import http.server, os, time
+# Answers with its name, with FAIL set by 500; the body "400" or "500" is the status, "slow" takes a second, "hang" for
+# ever, "die" ends the server.
+import http.server, os, threading, time
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
@@ -26,6 +28,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"])).decode()
         print("got", body, flush=True)
+        if body == "die": os._exit(3)
+        if body == "hang": threading.Event().wait()
         if body == "slow": time.sleep(1)
         if os.environ.get("FAIL"): return self.reply(500, b"always")
         if body in ("400", "500"): return self.reply(int(body), b"no good")
@@ -69,6 +73,27 @@ def serving(aws: Aws, config_name: str) -> str:
     found = aws.settled(endpoint)
     assert found["EndpointStatus"] == "InService", found
     return endpoint
+
+
+def keys(aws: Aws, prefix: str) -> list[str]:
+    found = aws.client("s3").list_objects_v2(Bucket=aws.bucket, Prefix=prefix)
+    return [item["Key"] for item in found.get("Contents", [])]
+
+
+def metric(
+    aws: Aws, endpoint: str, begin: datetime, name: str, statistic: str, namespace: str = "AWS/SageMaker"
+) -> list[float]:
+    """A statistic of the variant `main`, minute by minute."""
+    points = aws.client("cloudwatch").get_metric_statistics(
+        Namespace=namespace,
+        MetricName=name,
+        Dimensions=[{"Name": "EndpointName", "Value": endpoint}, {"Name": "VariantName", "Value": "main"}],
+        StartTime=begin.replace(second=0, microsecond=0),
+        EndTime=begin + timedelta(days=1),
+        Period=60,
+        Statistics=[statistic],
+    )["Datapoints"]
+    return [float(point[statistic]) for point in sorted(points, key=lambda point: point["Timestamp"])]
 
 
 class Calls:

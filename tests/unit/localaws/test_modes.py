@@ -1,20 +1,25 @@
-"""Serverless, asynchronous and shadow variants, data capture, and the options that are only described."""
+"""Serverless and shadow variants, data capture, and the options that are only described."""
 
 import json
+import os
 import threading
 from collections.abc import Iterator
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from botocore.exceptions import ClientError
 
+from localaws.sagemaker import memory
+from localaws.sagemaker.instance import Instance, NotHealthyError
 from tests.unit.localaws.aws import Aws, alive, running, unique, wait_for
 from tests.unit.localaws.hosting import (
     NAME_SERVER,
     calling,
     config,
+    keys,
+    metric,
     model,
-    named,
     serverless,
     serving,
     variant,
@@ -40,11 +45,6 @@ def plain(aws: Aws, image: str) -> str:
     return model(aws, image, {"NAME": "plain"})
 
 
-def keys(aws: Aws, prefix: str) -> list[str]:
-    found = aws.client("s3").list_objects_v2(Bucket=aws.bucket, Prefix=prefix)
-    return [item["Key"] for item in found.get("Contents", [])]
-
-
 # Serverless
 
 
@@ -68,13 +68,15 @@ def test_serverless_starts_a_process_for_each_request_at_a_time(aws: Aws, plain:
 
 def test_serverless_throttles_above_its_concurrency(aws: Aws, plain: str) -> None:
     endpoint = serving(aws, config(aws, serverless(plain, 1)))
-    errors: list[str] = []
+    created = aws.describe(endpoint)["CreationTime"]
+    errors: list[tuple[str, int]] = []
 
     def call() -> None:
         try:
             aws.invoke(endpoint, "slow")
         except ClientError as error:
-            errors.append(error.response["Error"]["Code"])
+            answer = error.response
+            errors.append((answer["Error"]["Code"], answer["ResponseMetadata"]["HTTPStatusCode"]))
 
     aws.client("sagemaker-runtime")
     workers = [threading.Thread(target=call) for _ in range(3)]
@@ -82,7 +84,8 @@ def test_serverless_throttles_above_its_concurrency(aws: Aws, plain: str) -> Non
         worker.start()
     for worker in workers:
         worker.join()
-    assert errors == ["ThrottlingException"] * 2
+    assert errors == [("ThrottlingException", 429)] * 2
+    assert metric(aws, endpoint, created, "ServerlessConcurrentExecutionsUtilization", "Maximum") == [1.0]
 
 
 def test_a_serverless_update_loses_no_call(aws: Aws, image: str) -> None:
@@ -96,13 +99,38 @@ def test_a_serverless_update_loses_no_call(aws: Aws, image: str) -> None:
     assert calls.errors == []
 
 
-def test_idle_serverless_processes_end(stepped: Aws) -> None:
+def test_a_serverless_variant_scales_to_zero_and_starts_again_on_demand(stepped: Aws) -> None:
     endpoint = serving(stepped, config(stepped, serverless(model(stepped, stepped.image({"serve": NAME_SERVER})), 2)))
-    first = stepped.invoke(endpoint)["pid"]
+    created = stepped.describe(endpoint)["CreationTime"]
+    pids = [stepped.invoke(endpoint)["pid"] for _ in range(2)]
     stepped.post("/_localaws/clock", {"advance_seconds": 3600})
     stepped.client("cloudwatch").describe_alarms()
-    wait_for(lambda: not alive(first), "the end of the idle process")
-    assert stepped.invoke(endpoint)["pid"] != first
+    wait_for(lambda: not alive(pids[0]), "the end of the idle process")
+    pids += [stepped.invoke(endpoint)["pid"] for _ in range(2)]
+    assert (pids[0], pids[2]) == (pids[1], pids[3])
+    assert pids[2] != pids[0]
+    setups = metric(stepped, endpoint, created, "ModelSetupTime", "SampleCount")
+    assert setups == [1.0, 1.0]  # of four requests those two that came to a new process
+
+
+def test_a_server_with_more_memory_than_its_variant_is_not_healthy() -> None:
+    """The interpreter of the tests stands for a server: one that holds a gigabyte would be slow to start."""
+    held = memory.used_bytes(os.getpid())
+    assert held is not None
+    process, server = SimpleNamespace(pid=os.getpid()), SimpleNamespace(variant="main")
+    item = cast(Instance, SimpleNamespace(process=process, server=server))
+    memory.check(item, 6144)
+    with pytest.raises(NotHealthyError, match=r"main did not pass .* it holds \d+ MB, more than its MemorySizeInMB"):
+        memory.check(item, 1)
+    assert memory.used_bytes(0) is None
+
+
+def test_the_memory_of_a_serverless_variant_is_told_in_percent_of_its_own(stepped: Aws) -> None:
+    endpoint = serving(stepped, config(stepped, serverless(model(stepped, stepped.image({"serve": NAME_SERVER})))))
+    created = stepped.describe(endpoint)["CreationTime"]
+    stepped.post("/_localaws/clock", {"advance_seconds": 60})
+    [percent] = metric(stepped, endpoint, created, "MemoryUtilization", "Average", "/aws/sagemaker/Endpoints")
+    assert 0.2 < percent < 20  # a bare Python has some 20 MB of its 2048 MB
 
 
 @pytest.mark.parametrize(
@@ -170,117 +198,6 @@ def test_instances_are_not_converted_to_serverless(aws: Aws, plain: str) -> None
     instances = config(aws, variant(plain))
     aws.client("sagemaker").update_endpoint(EndpointName=back, EndpointConfigName=instances)
     assert aws.settled(back)["EndpointConfigName"] == instances
-
-
-# Asynchronous
-
-
-def asynchronous(aws: Aws, plain: str, each: int = 2, **output: Any) -> str:
-    """An endpoint that answers below s3://<bucket>/<endpoint's config>/."""
-    prefix = f"s3://{aws.bucket}/{unique('async')}"
-    paths = {"S3OutputPath": f"{prefix}/out", "S3FailurePath": f"{prefix}/failed", **output}
-    given = {"OutputConfig": paths, "ClientConfig": {"MaxConcurrentInvocationsPerInstance": each}}
-    return serving(aws, config(aws, variant(plain), AsyncInferenceConfig=given))
-
-
-def topic(aws: Aws) -> tuple[str, str]:
-    """(topic, URL of a queue that gets its messages)"""
-    sqs, sns = aws.client("sqs"), aws.client("sns")
-    queue = sqs.create_queue(QueueName=unique("q"))["QueueUrl"]
-    attributes = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]
-    found = str(sns.create_topic(Name=unique("t"))["TopicArn"])
-    sns.subscribe(TopicArn=found, Protocol="sqs", Endpoint=attributes["QueueArn"])
-    return found, queue
-
-
-def message(aws: Aws, queue: str) -> dict[str, Any]:
-    sqs = aws.client("sqs")
-    [found] = wait_for(lambda: sqs.receive_message(QueueUrl=queue).get("Messages", []), "a message")
-    told: dict[str, Any] = json.loads(json.loads(found["Body"])["Message"])
-    return told
-
-
-def exists(aws: Aws, uri: str) -> bool:
-    return bool(keys(aws, uri.split("/", 3)[3]))
-
-
-def call_async(aws: Aws, endpoint: str, location: str = "", **extra: Any) -> dict[str, Any]:
-    given = {"InputLocation": location} if location else {}
-    found: dict[str, Any] = aws.client("sagemaker-runtime").invoke_endpoint_async(
-        EndpointName=endpoint, **given, **extra
-    )
-    return found
-
-
-def test_an_asynchronous_request_and_its_answer(aws: Aws, plain: str) -> None:
-    success, queue = topic(aws)
-    endpoint = asynchronous(aws, plain, NotificationConfig={"SuccessTopic": success})
-    assert (
-        aws.describe(endpoint)["AsyncInferenceConfig"]["OutputConfig"]["NotificationConfig"]["SuccessTopic"] == success
-    )
-    accepted = call_async(aws, endpoint, aws.put(unique("input"), "hello"), ContentType="text/plain", InferenceId="me")
-    assert (accepted["ResponseMetadata"]["HTTPStatusCode"], accepted["InferenceId"]) == (202, "me")
-    assert accepted["OutputLocation"].endswith(".out")
-    assert accepted["FailureLocation"].endswith("-error.out")
-    told = message(aws, queue)
-    assert (told["invocationStatus"], told["inferenceId"]) == ("Completed", "me")
-    assert told["responseParameters"]["outputLocation"] == accepted["OutputLocation"]
-    assert json.loads(aws.read(accepted["OutputLocation"]))["name"] == "plain"
-
-
-@pytest.mark.parametrize(("body", "text"), [("400", "Received client error"), (None, "does not exist")])
-def test_an_asynchronous_failure(aws: Aws, plain: str, body: str | None, text: str) -> None:
-    errors, queue = topic(aws)
-    endpoint = asynchronous(aws, plain, NotificationConfig={"ErrorTopic": errors})
-    location = aws.put(unique("input"), body) if body else f"s3://{aws.bucket}/nothing"
-    accepted = call_async(aws, endpoint, location)
-    told = message(aws, queue)
-    assert told["invocationStatus"] == "Failed"
-    assert text in told["failureReason"]
-    assert text in aws.read(accepted["FailureLocation"]).decode()
-    assert not exists(aws, accepted["OutputLocation"])
-
-
-def test_no_more_run_at_a_time_than_an_instance_takes(aws: Aws, plain: str) -> None:
-    endpoint = asynchronous(aws, plain, each=1)
-    inputs = [aws.put(unique("input"), "slow") for _ in range(2)]
-    outputs = [call_async(aws, endpoint, location)["OutputLocation"] for location in inputs]
-    wait_for(lambda: any(exists(aws, uri) for uri in outputs), "the first answer")
-    assert not all(exists(aws, uri) for uri in outputs)
-    wait_for(lambda: all(exists(aws, uri) for uri in outputs), "the second answer")
-
-
-def test_each_mode_refuses_the_others_calls(aws: Aws, plain: str) -> None:
-    endpoint = asynchronous(aws, plain)
-    with pytest.raises(ClientError, match=r"ValidationError.*takes asynchronous requests only"):
-        aws.invoke(endpoint)
-    for wrong in ({}, {"location": "s3://b/k", "Body": b"x"}):
-        with pytest.raises(ClientError, match="ValidationError"):
-            call_async(aws, endpoint, **wrong)
-    real_time = serving(aws, config(aws, variant(plain)))
-    with pytest.raises(ClientError, match=r"ValidationError.*is not an asynchronous endpoint"):
-        call_async(aws, real_time, "s3://b/k")
-
-
-def test_an_asynchronous_endpoint_waits_without_instances(aws: Aws, plain: str) -> None:
-    endpoint = asynchronous(aws, plain)
-
-    def scale(count: int) -> None:
-        aws.client("sagemaker").update_endpoint_weights_and_capacities(
-            EndpointName=endpoint, DesiredWeightsAndCapacities=[{"VariantName": "main", "DesiredInstanceCount": count}]
-        )
-        aws.settled(endpoint)
-
-    scale(0)
-    output = call_async(aws, endpoint, aws.put(unique("input"), "x"))["OutputLocation"]
-    assert not exists(aws, output)
-    scale(1)
-    wait_for(lambda: exists(aws, output), "the answer")
-    with pytest.raises(ClientError, match="DesiredInstanceCount must be at least 1 for a real-time endpoint"):
-        aws.client("sagemaker").update_endpoint_weights_and_capacities(
-            EndpointName=serving(aws, config(aws, variant(plain))),
-            DesiredWeightsAndCapacities=[{"VariantName": "main", "DesiredInstanceCount": 0}],
-        )
 
 
 # Data capture
@@ -381,14 +298,3 @@ def test_an_ami_version_is_described_and_checked(aws: Aws, plain: str) -> None:
     assert described["ProductionVariants"][0]["InferenceAmiVersion"] == ami
     with pytest.raises(ClientError, match="enum value set"):
         config(aws, variant(plain, InferenceAmiVersion="newest"))
-
-
-def test_a_mode_can_change_to_asynchronous_config_only_by_its_own_call(aws: Aws, image: str, plain: str) -> None:
-    """An update carries its configuration's mode: what was real-time takes asynchronous calls afterwards."""
-    endpoint = serving(aws, named(aws, image, "now"))
-    output = {"OutputConfig": {"S3OutputPath": f"s3://{aws.bucket}/{unique('later')}"}}
-    later = config(aws, variant(plain), AsyncInferenceConfig=output)
-    aws.client("sagemaker").update_endpoint(EndpointName=endpoint, EndpointConfigName=later)
-    aws.settled(endpoint)
-    accepted = call_async(aws, endpoint, aws.put(unique("input"), "x"))
-    wait_for(lambda: exists(aws, accepted["OutputLocation"]), "the answer")
