@@ -14,6 +14,7 @@ import typer
 
 from slipway.ci.cli import ci
 from slipway.errors import FAILED, SlipwayError
+from slipway.export.cli import export
 from slipway.options import AsJson, StackName, out, print_json
 from slipway.run_verbs import app as run_verbs
 
@@ -26,6 +27,7 @@ app = typer.Typer(
 local = typer.Typer(help="The embedded AWS on this machine.", no_args_is_help=True)
 app.add_typer(local, name="local")
 app.add_typer(ci, name="ci")
+app.add_typer(export, name="export")
 app.add_typer(run_verbs)
 
 

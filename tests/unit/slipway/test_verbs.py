@@ -30,6 +30,12 @@ SURFACE = {
     "demo": set(),
     "doctor": {"--json"},
     "down": {"--stack", "-s", "--yes"},
+    "export adapter-rule": {"--json"},
+    "export kubernetes": {
+        *("--arch", "--cpu", "--env", "--env-secret", "--fetch-image", "--gpu", "--image", "--json", "--max"),
+        *("--memory", "--min", "--model", "--monitor", "--name", "--namespace", "--output", "--queue-target"),
+        *("--replicas", "--scale-on", "--service-account-role", "--stack", "--user", "-o", "-s"),
+    },
     "init": {"--json", "--region", "--stack", "-s"},
     "invoke": {"--accept", "--content-type", "--stack", "-s"},
     "leaks": {"--json", "--stack", "-s"},
