@@ -17,3 +17,6 @@ RUN pip install --no-cache-dir uv \
 COPY training training
 COPY inference inference
 ENV PATH=/opt/program/training/bin:/opt/program/inference/bin:$PATH PYTHONPATH=/opt/program PYTHONUNBUFFERED=1
+# What SageMaker may do with the image: several models behind one endpoint, and another port than 8080.
+LABEL com.amazonaws.sagemaker.capabilities.multi-models=true \
+      com.amazonaws.sagemaker.capabilities.accept-bind-to-port=true

@@ -13,7 +13,7 @@ WORKERS := $(shell cores=$$(getconf _NPROCESSORS_ONLN); echo $$((cores < 5 ? cor
 test: setup-dev ## the tests, with the real Pulumi engine, no network but the loopback
 	@.venv/bin/pytest -n $(WORKERS) --dist worksteal -m "not rehearsal"
 
-rehearse: setup-dev ## the tests that take minutes each: guarded deployments, prod from nothing to nothing, searches
+rehearse: setup-dev ## the tests that take minutes each: all updates, prod from nothing to nothing, searches, interruptions
 	@.venv/bin/pytest -n $(WORKERS) --dist worksteal -m rehearsal
 
 check: setup-dev ## lint, format, types, import rules

@@ -20,8 +20,8 @@ from pathlib import Path
 # Before this folder, whose `training` is not the one that is measured.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from benchmarks.machine import cores, headline
 from benchmarks.training import checkpoint, frameworks, gpu, shipped, steady
-from benchmarks.training.machine import cores, headline
 from training.machine import raise_malloc_thresholds
 
 SECTIONS = ("steady", "shipped", "frameworks", "checkpoint", "gpu")

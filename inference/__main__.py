@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
-from inference.settings import SettingsError, read_settings
+from inference.settings import Settings, SettingsError, read_settings
 
 EXIT_DONE, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
 
@@ -36,21 +36,31 @@ def serve() -> int:
         settings = read_settings()
     except SettingsError as error:
         return _complain(error, EXIT_USAGE)
-    import uvloop
-
     from inference.artifact import ArtifactError
-    from inference.server import Server
-
-    async def run() -> None:
-        await Server(settings).run()
 
     try:
-        uvloop.run(run())
+        if sys.platform == "linux":
+            from inference.supervisor import supervise
+
+            return supervise(settings)
+        return _serve_in_one_process(settings)
     except ArtifactError as error:
         return _complain(error, EXIT_FAILED)
     except OSError as error:
         hint = "set SAGEMAKER_BIND_TO_PORT to a free one"
         return _complain(f"cannot listen on port {settings.port}: {error.strerror}; {hint}", EXIT_FAILED)
+
+
+def _serve_in_one_process(settings: Settings) -> int:
+    """Where a process with torch in it cannot be forked."""
+    import uvloop
+
+    from inference.server import Server
+
+    async def run() -> None:
+        await Server(settings).run()
+
+    uvloop.run(run())
     logging.getLogger(__name__).info("stopped")
     return EXIT_DONE
 

@@ -1,60 +1,56 @@
-"""The application: /ping and /invocations, on top of whatever model is loaded."""
+"""The application: /ping, /metrics, /invocations and what else a model offers, on top of whatever model is loaded."""
 
-import asyncio
 import functools
-import logging
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Mapping
 from http import HTTPStatus
+from time import perf_counter
 
 import orjson
 
-from inference.artifact import Artifact
-from inference.batcher import Batcher
-from inference.encode import Encoder
-from inference.engine import Engine, Output
 from inference.errors import RequestError
-from inference.messages import Request, Response, error_response
-from inference.negotiate import negotiate
-from inference.service import Service
+from inference.messages import Cancel, Handler, Request, Respond, Response, error_response
+from inference.metrics import REQUEST, Metrics
+from inference.model import Model
 
-log = logging.getLogger(__name__)
-
-CUSTOM_ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"  # SageMaker passes it both ways
-Respond = Callable[[Response], None]
-
-
-@dataclass(frozen=True, kw_only=True)
-class LoadedModel:
-    """A model that has proven itself on its examples; `batchers` has one for each of its programs."""
-
-    artifact: Artifact
-    engine: Engine
-    service: Service
-    batchers: dict[str, Batcher]
+PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
+OUTCOMES = {
+    HTTPStatus.SERVICE_UNAVAILABLE: "overloaded",
+    HTTPStatus.REQUEST_TIMEOUT: "timeout",
+    HTTPStatus.GATEWAY_TIMEOUT: "timeout",
+}
+PREDICTIONS = ("/infer", "/invoke")  # of KServe's V2 protocol, and of many models in one container
+Methods = Mapping[str, Handler]
 
 
 class App:
     """Answers requests; `model` is None until one is loaded."""
 
-    def __init__(self) -> None:
-        self.model: LoadedModel | None = None
-        self._routes: dict[str, dict[str, Callable[[Request, Respond], None]]] = {
+    def __init__(self, metrics: Metrics) -> None:
+        self.metrics = metrics
+        self.model: Model | None = None
+        self._routes: dict[str, Methods] = {
             "/ping": {"GET": self._ping},
+            "/metrics": {"GET": self._metrics},
             "/invocations": {"POST": self._invoke},
         }
 
-    def handle(self, request: Request, respond: Respond) -> None:
-        """Answer `request` by calling `respond` once, now or later on this loop."""
+    def handle(self, request: Request, respond: Respond) -> Cancel | None:
+        """Answer `request` by calling `respond` once, now or later on this loop; returns what stops the work."""
         try:
-            self._route(request)(request, respond)
+            return self._find(request)(request, respond)
         except RequestError as error:
             respond(error_response(error))
+            return None
 
-    def _route(self, request: Request) -> Callable[[Request, Respond], None]:
-        methods = self._routes.get(request.path)
+    def use(self, model: Model) -> None:
+        """Serve `model` from now on."""
+        self.model = model
+
+    def _find(self, request: Request) -> Handler:
+        more = self.model.routes if self.model is not None else {}
+        methods = self._routes.get(request.path) or more.get(request.path)
         if methods is None:
-            paths = ", ".join(self._routes)
+            paths = ", ".join([*self._routes, *more])
             raise RequestError(HTTPStatus.NOT_FOUND, f"no such path {request.path!r:.100}; there are {paths}")
         if request.method not in methods:
             allowed = ", ".join(methods)
@@ -63,39 +59,63 @@ class App:
                 f"method {request.method} is not allowed on {request.path}; use {allowed}",
                 {"Allow": allowed},
             )
-        return methods[request.method]
+        handler = methods[request.method]
+        if request.path.endswith(PREDICTIONS):
+            return functools.partial(self._count, handler)
+        return handler
 
-    def _loaded(self) -> LoadedModel:
+    def _loaded(self) -> Model:
         if self.model is None:
             raise RequestError(HTTPStatus.SERVICE_UNAVAILABLE, "the model is still loading", {"Retry-After": "1"})
         return self.model
 
     def _ping(self, request: Request, respond: Respond) -> None:
-        model = self._loaded()
-        facts = {"status": "ready", "engine": model.engine.name, "model": model.artifact.version}
+        facts = {"status": "ready", **self._loaded().facts}
         respond(Response(status=HTTPStatus.OK, body=orjson.dumps(facts)))
 
-    def _invoke(self, request: Request, respond: Respond) -> None:
-        model = self._loaded()
-        program, batch, encoders = model.service(request.body, request.headers.get("content-type", ""))
-        media = negotiate(request.headers.get("accept", ""), encoders)
-        future = model.batchers[program].submit(batch)
-        future.add_done_callback(functools.partial(_answer, request, media, encoders[media], respond))
+    def _metrics(self, request: Request, respond: Respond) -> None:
+        facts = self.model.facts if self.model is not None else {}
+        respond(Response(status=HTTPStatus.OK, body=self.metrics.render(facts), content_type=PROMETHEUS))
+
+    def _invoke(self, request: Request, respond: Respond) -> Cancel | None:
+        return self._count(self._loaded().invoke, request, respond)
+
+    def _count(self, handler: Handler, request: Request, respond: Respond) -> Cancel | None:
+        """Let `handler` answer, and count how that went and how long it took."""
+        metrics, started = self.metrics, perf_counter()
+        metrics.add("requests_in_flight", 1)
+
+        is_over = False
+
+        def end(outcome: str) -> None:
+            nonlocal is_over
+            if not is_over:
+                is_over = True
+                metrics.add("requests_in_flight", -1)
+                metrics.outcome(outcome)
+                metrics.observe(REQUEST, perf_counter() - started)
+
+        def answer(response: Response) -> None:
+            end(outcome_of(response.status))
+            respond(response)
+
+        try:
+            cancel = handler(request, answer)
+        except RequestError as error:
+            end(outcome_of(error.status))
+            raise
+        if cancel is None:
+            return None
+
+        def cancelled() -> None:
+            cancel()
+            end("cancelled")
+
+        return cancelled
 
 
-def _answer(request: Request, media: str, encode: Encoder, respond: Respond, future: "asyncio.Future[Output]") -> None:
-    error = future.exception()
-    if error is not None:
-        log.error("the model failed on a valid request", exc_info=error)
-        failure = RequestError(HTTPStatus.INTERNAL_SERVER_ERROR, f"the model failed: {type(error).__name__}")
-        respond(error_response(failure))
-        return
-    attributes = request.headers.get(CUSTOM_ATTRIBUTES.lower())
-    respond(
-        Response(
-            status=HTTPStatus.OK,
-            body=encode(future.result()),
-            content_type=media,
-            headers={} if attributes is None else {CUSTOM_ATTRIBUTES: attributes},
-        )
-    )
+def outcome_of(status: HTTPStatus) -> str:
+    """The name in the metrics of how a request ended."""
+    if status < HTTPStatus.BAD_REQUEST:
+        return "ok"
+    return OUTCOMES.get(status, "client_error" if status < HTTPStatus.INTERNAL_SERVER_ERROR else "model_error")

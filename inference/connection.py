@@ -1,22 +1,21 @@
 """One client connection: HTTP/1.1 with keep-alive, pipelining, limits and timeouts, parsed by httptools (llhttp).
 
-Answers leave in the order of the requests, whatever order the model finishes them in. A request that breaks a rule is
-answered, and the connection is then closed gently: our side first, the client's remaining bytes read and dropped,
-because closing a socket with unread data resets it and the client would never see the answer.
+Answers leave in the order of the requests, whatever order the model finishes them in (inference.answers). A request
+that breaks a rule is answered, and the connection is then closed gently: our side first, the client's remaining bytes
+read and dropped, because closing a socket with unread data resets it and the client would never see the answer.
 """
 
 import asyncio
 import logging
-from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
+import socket
 from http import HTTPStatus
-from typing import cast
+from typing import Protocol, cast
 
 import httptools
 
+from inference.answers import Answers
 from inference.errors import RequestError
-from inference.messages import Request, Response, error_response
+from inference.messages import Cancel, Request, Respond, error_response
 from inference.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -24,30 +23,38 @@ log = logging.getLogger(__name__)
 MAX_PIPELINED = 32  # unanswered requests of one connection before we stop reading it
 LINGER_SECONDS = 2.0
 IDLE, HEADERS, BODY, LINGER = "idle", "headers", "body", "linger"
-Handle = Callable[[Request, Callable[[Response], None]], None]
 
 
-@dataclass(eq=False)
-class _Slot:
-    """The place of one answer in the order of answers."""
+class Host(Protocol):
+    """Whoever owns connections: a worker, or the supervisor while no worker is ready.
 
-    keep_alive: bool
-    response: Response | None = None
+    `one_request`: each connection ends after its first answer.
+    """
+
+    settings: Settings
+    one_request: bool
+
+    def handle(self, request: Request, respond: Respond) -> Cancel | None:
+        """Answer a request by calling `respond` once, now or later."""
+
+    def opened(self, connection: "Connection") -> None:
+        """A client has come."""
+
+    def closed(self, connection: "Connection") -> None:
+        """A client has gone."""
 
 
 class Connection(asyncio.Protocol):
-    """The protocol object of one connection; `connections` is the server's set of living ones."""
+    """The protocol object of one connection."""
 
-    def __init__(self, settings: Settings, handle: Handle, connections: "set[Connection]") -> None:
-        self._settings, self._handle, self._connections = settings, handle, connections
+    def __init__(self, host: Host) -> None:
+        self._host, self._settings = host, host.settings
         self._parser = httptools.HttpRequestParser(self)
-        self._slots: deque[_Slot] = deque()
         self._phase = IDLE
         self._deadline = 0.0
         self._fault: RequestError | None = None
         self._last_request = False  # nothing more is read as HTTP: fault, EOF, or Connection: close
         self._draining = False
-        self._writable = True
         self._url, self._headers = b"", dict[str, str]()
         self._body: list[bytes] = []
         self._header_bytes = self._body_bytes = 0
@@ -58,14 +65,15 @@ class Connection(asyncio.Protocol):
         """A client is there."""
         self._transport = cast(asyncio.Transport, transport)
         self._loop = asyncio.get_running_loop()
-        self._connections.add(self)
+        self._answers = Answers(self._transport, self._settings, self._is_last, self._answered)
+        self._host.opened(self)
         self._enter(IDLE)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The client is gone; answers still being computed are dropped when they come."""
-        self._connections.discard(self)
+        """The client is gone; what is still being computed for it need not be."""
+        self._host.closed(self)
         self._last_request = True
-        self._slots.clear()
+        self._answers.abandon()
 
     def data_received(self, data: bytes) -> None:
         """Feed the parser; its callbacks below do the rest."""
@@ -88,16 +96,16 @@ class Connection(asyncio.Protocol):
     def eof_received(self) -> bool:
         """The client has sent everything; it may still be waiting for answers."""
         self._last_request = True
-        return bool(self._slots) and self._phase != LINGER
+        return bool(self._answers) and self._phase != LINGER
 
     def pause_writing(self) -> None:
         """The client reads slower than we answer: read no more of its requests."""
-        self._writable = False
+        self._answers.pause()
         self._transport.pause_reading()
 
     def resume_writing(self) -> None:
         """The client has caught up."""
-        self._writable = True
+        self._answers.resume()
         self._resume_reading()
 
     # --- the parser's side
@@ -131,7 +139,7 @@ class Connection(asyncio.Protocol):
             self._set_fault(HTTPStatus.LENGTH_REQUIRED, "a POST needs Content-Length or Transfer-Encoding: chunked")
         elif length is not None and int(length) > self._settings.max_body_bytes:
             self._too_large(f"{length} bytes")
-        elif self._headers.get("expect", "").lower() == "100-continue" and not self._slots and self._fault is None:
+        elif self._headers.get("expect", "").lower() == "100-continue" and not self._answers and self._fault is None:
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def on_body(self, body: bytes) -> None:
@@ -146,11 +154,13 @@ class Connection(asyncio.Protocol):
         """A whole request: give it a place in the order of answers, and hand it on."""
         if self._fault is not None or self._last_request:
             return
-        slot = _Slot(keep_alive=self._parser.should_keep_alive() and not self._parser.should_upgrade())
-        self._slots.append(slot)
-        self._last_request = not slot.keep_alive
+        keep_alive = (
+            self._parser.should_keep_alive() and not self._parser.should_upgrade() and not self._host.one_request
+        )
+        place = self._answers.expect(keep_alive=keep_alive, chunked=self._parser.get_http_version() != "1.0")
+        self._last_request = not keep_alive
         self._enter(IDLE)
-        if len(self._slots) >= MAX_PIPELINED:
+        if len(self._answers) >= MAX_PIPELINED:
             self._transport.pause_reading()
         request = Request(
             method=self._parser.get_method().decode("latin-1"),
@@ -159,20 +169,20 @@ class Connection(asyncio.Protocol):
             body=self._body[0] if len(self._body) == 1 else b"".join(self._body),
         )
         try:
-            self._handle(request, lambda response: self._respond(slot, response))
+            place.cancel = self._host.handle(request, place.answer)
         except Exception:  # a defect of ours: this client gets 500, the others go on
             log.exception("a request could not be handled")
             failure = RequestError(HTTPStatus.INTERNAL_SERVER_ERROR, "the server failed on this request")
-            self._respond(slot, error_response(failure))
+            place.answer(error_response(failure))
 
     # --- the server's side
 
     def check_deadline(self, now: float) -> None:
         """Called a few times a second: close what is idle, refuse what is too slow. `now` is the loop's time."""
-        if now < self._deadline or (self._phase == IDLE and self._slots):
+        if self._answers.check_deadline(now) or now < self._deadline or (self._phase == IDLE and self._answers):
             return
         if self._phase in (IDLE, LINGER):
-            self._transport.close()
+            self._transport.abort() if self._transport.get_write_buffer_size() else self._transport.close()
             return
         seconds = self._settings.header_timeout if self._phase == HEADERS else self._settings.body_timeout
         self._refuse(RequestError(HTTPStatus.REQUEST_TIMEOUT, f"the {self._phase} did not arrive in {seconds:g} s"))
@@ -180,12 +190,12 @@ class Connection(asyncio.Protocol):
     @property
     def busy(self) -> bool:
         """Whether a request has begun to arrive, or waits for its answer."""
-        return self._phase in (HEADERS, BODY) or bool(self._slots)
+        return self._phase in (HEADERS, BODY) or bool(self._answers)
 
     def drain(self) -> None:
         """Finish what has begun, accept nothing after it."""
         self._draining = True
-        if self._phase == IDLE and not self._slots:
+        if self._phase == IDLE and not self._answers:
             self._transport.close()
 
     def abort(self) -> None:
@@ -223,30 +233,42 @@ class Connection(asyncio.Protocol):
             return
         self._last_request = True
         self._body = []
-        slot = _Slot(keep_alive=False)
-        self._slots.append(slot)
-        self._respond(slot, error_response(error))
+        place = self._answers.expect(keep_alive=False, chunked=True)
+        place.answer(error_response(error))
 
-    def _respond(self, slot: _Slot, response: Response) -> None:
-        slot.response = response
-        if self._transport.is_closing():
+    def _is_last(self) -> bool:
+        """Whether nothing will follow the answer that is about to leave."""
+        return self._last_request or (self._draining and self._phase == IDLE)
+
+    def _answered(self, ended: bool) -> None:
+        """What could leave has left; `ended` where nothing may follow."""
+        if ended:
+            self._close_gently()
             return
-        while self._slots and (response_ready := self._slots[0].response) is not None:
-            first = self._slots.popleft()
-            last = not self._slots and (self._last_request or (self._draining and self._phase == IDLE))
-            self._transport.write(response_ready.encode(keep_alive=first.keep_alive and not last))
-            if last:
-                self._close_gently()
-                return
         self._resume_reading()
-        if self._phase == IDLE and not self._slots:
+        if self._phase == IDLE and not self._answers:
             self._enter(IDLE)
 
     def _resume_reading(self) -> None:
-        if self._writable and len(self._slots) < MAX_PIPELINED and not self._transport.is_closing():
+        if self._answers.writable and len(self._answers) < MAX_PIPELINED and not self._transport.is_closing():
             self._transport.resume_reading()
 
     def _close_gently(self) -> None:
         self._last_request = True
         self._enter(LINGER)
         self._transport.write_eof()
+
+
+def accept(host: Host, client: socket.socket, tasks: set[asyncio.Task[None]]) -> None:
+    """Serve a connection that another process, or another part of this one, has accepted; `tasks` keeps the work."""
+
+    async def connect() -> None:
+        try:
+            await asyncio.get_running_loop().connect_accepted_socket(lambda: Connection(host), client)
+        except OSError as error:  # it was reset meanwhile
+            log.debug("a connection could not be taken over: %s", error)
+            client.close()
+
+    task = asyncio.get_running_loop().create_task(connect())
+    tasks.add(task)
+    task.add_done_callback(tasks.discard)

@@ -2,13 +2,14 @@
 
 | kind | content types |
 | --- | --- |
-| image | application/json, application/x-npy, text/csv, image/png, image/jpeg |
-| text | application/json, text/plain |
-| table | application/json, application/x-npy, text/csv |
+| all | application/json, application/x-npy, application/x-npz, text/csv, application/jsonlines |
+| image | image/png, image/jpeg |
+| text | text/plain |
 
-Numbers outside an image's value range are accepted: the range describes the training data, and what a model makes of
-brighter pixels is the client's business. Infinity is refused, also where float32 overflows; so is NaN, except that a
-table's missing value is one.
+application/x-ndjson and application/x-jsonlines are other names of application/jsonlines. docs/serving-formats.md shows
+each of them. Numbers outside an image's value range are accepted: the range describes the training data, and what a
+model makes of brighter pixels is the client's business. Infinity is refused, also where float32 overflows; so is NaN,
+except that a table's missing value is one.
 """
 
 import functools
@@ -17,52 +18,60 @@ from http import HTTPStatus
 from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from inference.decode_csv import decode_csv
-from inference.decode_image import decode_jpeg, decode_png
-from inference.decode_json import decode_json
+from inference.decode_image import decode_jpeg, decode_png, image_reader
+from inference.decode_json import Batch, Reader, decode_json
+from inference.decode_lines import decode_lines
 from inference.decode_npy import decode_npy
-from inference.decode_table import decode_table_csv, decode_table_json, decode_table_npy, rows_to_batch
-from inference.decode_text import decode_plain_text, decode_text_json
+from inference.decode_npz import npz_member
+from inference.decode_table import decode_table_csv, decode_table_npy, rows_to_batch, table_reader
+from inference.decode_text import decode_plain_text, decode_text_csv, decode_text_npy, text_reader
 from inference.errors import RequestError
 from inference.schema import IMAGE, TABLE, TEXT, InputSchema
 from inference.tokenizer import Tokenizer
 
+S = TypeVar("S")
 T = TypeVar("T")
-Batch = NDArray[Any]  # float32 (N, *shape), or int64 (N, max_tokens) for texts
 Decoder = Callable[[bytes], Batch]
-DEFAULT_CONTENT_TYPE = "application/json"
+JSON, NPY, NPZ = "application/json", "application/x-npy", "application/x-npz"
+JSON_LINES = ("application/jsonlines", "application/x-ndjson", "application/x-jsonlines")
+DEFAULT_CONTENT_TYPE = JSON
 
-_BY_SCHEMA: dict[str, dict[str, Callable[[bytes, InputSchema], Batch]]] = {
-    IMAGE: {
-        "application/json": decode_json,
-        "application/x-npy": decode_npy,
-        "text/csv": decode_csv,
-        "image/png": decode_png,
-        "image/jpeg": decode_jpeg,
-    },
-    TABLE: {
-        "application/json": decode_table_json,
-        "application/x-npy": decode_table_npy,
-        "text/csv": decode_table_csv,
-    },
+_BY_SCHEMA: dict[str, dict[str, Callable[[bytes, InputSchema], Batch]]] = {  # by kind
+    IMAGE: {NPY: decode_npy, "text/csv": decode_csv, "image/png": decode_png, "image/jpeg": decode_jpeg},
+    TABLE: {NPY: decode_table_npy, "text/csv": decode_table_csv},
 }
+_TEXTS: dict[str, Callable[[bytes, Reader], Batch]] = {
+    "text/plain": decode_plain_text,
+    "text/csv": decode_text_csv,
+    NPY: decode_text_npy,
+}
+
+
+def reader_of(schema: InputSchema, tokenizer: Tokenizer | None = None) -> Reader:
+    """How instances are read from JSON; texts need their `tokenizer`."""
+    if schema.kind == TEXT:
+        assert tokenizer is not None, "a schema of texts comes with a tokenizer"
+        return text_reader(schema, tokenizer)
+    return table_reader(schema) if schema.kind == TABLE else image_reader(schema)
 
 
 def decoders(schema: InputSchema, tokenizer: Tokenizer | None = None) -> dict[str, Decoder]:
     """Content type -> decoder of a body; texts need their `tokenizer`."""
+    reader = reader_of(schema, tokenizer)
+    table: dict[str, Decoder] = {JSON: functools.partial(decode_json, reader=reader)}
     if schema.kind == TEXT:
-        assert tokenizer is not None, "a schema of texts comes with a tokenizer"
-        return {
-            "application/json": functools.partial(decode_text_json, schema=schema, tokenizer=tokenizer),
-            "text/plain": functools.partial(decode_plain_text, schema=schema, tokenizer=tokenizer),
-        }
-    return {media: _bound(decode, schema) for media, decode in _BY_SCHEMA[schema.kind].items()}
+        table |= {media: _bound(decode, reader) for media, decode in _TEXTS.items()}
+    else:
+        table |= {media: _bound(decode, schema) for media, decode in _BY_SCHEMA[schema.kind].items()}
+    decode_array = table[NPY]
+    table[NPZ] = lambda body: decode_array(npz_member(body, schema.name))
+    return table | dict.fromkeys(JSON_LINES, functools.partial(decode_lines, reader=reader))
 
 
-def _bound(decode: Callable[[bytes, InputSchema], Batch], schema: InputSchema) -> Decoder:
-    return lambda body: decode(body, schema)
+def _bound(decode: Callable[[bytes, S], Batch], second: S) -> Decoder:
+    return lambda body: decode(body, second)
 
 
 def choose(table: Mapping[str, T], content_type: str) -> T:

@@ -1,4 +1,4 @@
-"""image/png and image/jpeg: one image -> one instance, scaled to the schema's size and value range.
+"""Images: nested lists in JSON; image/png and image/jpeg -> one instance, scaled to the schema's size and value range.
 
 Black becomes the range's minimum and white its maximum; the digits are bright ink on a dark ground, so a scan of dark
 ink on paper has to be inverted by the sender. Pillow is imported with the first image.
@@ -6,15 +6,40 @@ ink on paper has to be inverted by the sender. Pillow is imported with the first
 
 import functools
 import io
+import warnings
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from inference.decode_json import Reader
+from inference.decode_numbers import numbers
 from inference.errors import bad_request
 from inference.images import MAX_IMAGE_PIXELS, fit_image
 from inference.schema import InputSchema
 
 FULL_SCALE = 255.0
+
+
+def image_reader(schema: InputSchema) -> Reader:
+    """Nested lists of numbers of the schema's shape."""
+    wanted = f'expected {{"instances": [...]}}, each instance nested lists of numbers of shape {list(schema.shape)}'
+
+    def is_one(found: Any) -> bool:
+        return _depth(found, len(schema.shape) + 1) == len(schema.shape)
+
+    def read(images: list[Any], truths: bool) -> NDArray[np.float32]:
+        return numbers(images, schema.shape, wanted, truths=truths)
+
+    return Reader(wanted=wanted, is_one=is_one, read=read)
+
+
+def _depth(found: Any, deepest: int) -> int:
+    """How many lists lie around the first number, `deepest` at most."""
+    depth = 0
+    while depth < deepest and isinstance(found, list) and found:
+        found, depth = found[0], depth + 1
+    return depth
 
 
 def _decode_image(body: bytes, schema: InputSchema, *, kind: str) -> NDArray[np.float32]:
@@ -27,8 +52,10 @@ def _decode_image(body: bytes, schema: InputSchema, *, kind: str) -> NDArray[np.
     from PIL import Image
 
     try:
-        with Image.open(io.BytesIO(body), formats=[kind]) as image:
-            pixels = fit_image(image, schema.shape)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)  # else each hostile size would be logged
+            with Image.open(io.BytesIO(body), formats=[kind]) as image:
+                pixels = fit_image(image, schema.shape)
     except Exception as error:  # Pillow's parsers raise many types on hostile files; all of them mean "not this image"
         raise bad_request(f"the image cannot be read ({type(error).__name__}: {str(error)[:100]}); {wanted}") from None
     minimum, maximum = schema.value_range

@@ -1,30 +1,65 @@
-"""application/json: an object with a list under a key, {"instances": [...]}, each item nested lists of numbers."""
+"""application/json: the document, and where in it the instances are.
 
+| body | instances |
+| --- | --- |
+| {"instances": [...]} | the items of the list |
+| {"inputs": [...]} | the items; a single instance may stand there without a list |
+| a list, or a single instance | the items, or that one |
+
+`instances` wins over `inputs`, and either wins over a table's row with a column of that name: such a row has to be
+wrapped. Whether a value is one instance or a list of them its outside tells (see each kind's `Reader`). Other keys are
+ignored.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
-import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from inference.decode_numbers import shown
 from inference.errors import bad_request
-from inference.schema import InputSchema
+
+Batch = NDArray[Any]  # float32 (N, *shape), or int64 (N, max_tokens) for texts
 
 
-def decode_json(body: bytes, schema: InputSchema) -> NDArray[np.float32]:
-    """float32 (N, *shape) from {"instances": [...]}, each instance nested lists of numbers of the schema's shape."""
-    wanted = f'expected {{"instances": [...]}}, each instance nested lists of numbers of shape {list(schema.shape)}'
-    return numbers(listed(document(body, ("instances",), wanted), "instances", wanted), schema.shape, wanted)
+@dataclass(frozen=True, kw_only=True)
+class Reader:
+    """How the instances of a schema are read from JSON; every complaint of a reader ends in `wanted`."""
+
+    wanted: str
+    is_one: Callable[[Any], bool]
+    """Whether a value is one instance, as far as its outside tells."""
+    read: Callable[[list[Any], bool], Batch]
+    """(instances, whether the body may hold true or false) -> batch; raises RequestError."""
 
 
-def document(body: bytes, keys: tuple[str, ...], wanted: str) -> dict[str, Any]:
-    """The body's JSON object with one of `keys` in it; `wanted` ends every complaint."""
+def decode_json(body: bytes, reader: Reader) -> Batch:
+    """The batch of a body as above; raises RequestError."""
+    return reader.read(instances(document(body, reader.wanted), reader), may_hold_truths(body))
+
+
+def document(body: bytes, wanted: str) -> Any:
+    """The body's JSON; NaN, Infinity, half surrogate pairs and 1024 levels of lists are no JSON."""
     try:
-        found = orjson.loads(body)
+        return orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise bad_request(f"the body is not JSON ({error}); {wanted}") from None
-    if not isinstance(found, dict) or not any(key in found for key in keys):
-        shown = f"keys {sorted(found)[:5]}" if isinstance(found, dict) else f"a {type(found).__name__}"
-        raise bad_request(f"the body holds {shown}; {wanted}")
+
+
+def instances(found: Any, reader: Reader) -> list[Any]:
+    """The list of instances in a document."""
+    if type(found) is dict:
+        if "instances" in found:
+            return listed(found, "instances", reader.wanted)
+        if "inputs" in found:
+            found = found["inputs"]
+    if reader.is_one(found):
+        return [found]
+    if not isinstance(found, list) or not found:
+        raise bad_request(f"the body holds {holding(found)}; {reader.wanted}")
     return found
 
 
@@ -36,35 +71,13 @@ def listed(found: dict[str, Any], key: str, wanted: str) -> list[Any]:
     return items
 
 
-def numbers(instances: list[Any], shape: tuple[int, ...], wanted: str) -> NDArray[np.float32]:
-    """Finite float32 (N, *shape) from nested lists."""
-    try:
-        batch = np.array(instances)
-    except ValueError:  # numpy's word for ragged or too deep
-        raise bad_request(f"instances are ragged: {_describe_ragged(instances)}; {wanted}") from None
-    if batch.dtype.kind not in "iuf":
-        raise bad_request(f"instances hold something other than numbers ({_first_other(instances)}); {wanted}")
-    if batch.shape[1:] != shape:
-        raise bad_request(f"instances have shape {list(batch.shape[1:])}; {wanted}")
-    with np.errstate(over="ignore"):  # an overflow becomes infinity, which is refused
-        return finite(batch.astype(np.float32))
+def holding(found: object) -> str:
+    """What a document is, for a message."""
+    if isinstance(found, dict):
+        return f"keys {shown(list(islice(found, 3)))}"
+    return "an empty list" if found == [] else f"a {type(found).__name__}"
 
 
-def finite(batch: NDArray[np.float32]) -> NDArray[np.float32]:
-    """`batch` itself; a RequestError names the first instance with NaN or infinity."""
-    if not np.isfinite(batch).all():
-        row = int(np.argmin(np.isfinite(batch).reshape(len(batch), -1).all(axis=1)))
-        raise bad_request(f"instance {row} holds NaN, infinity or a number too large for float32; send finite numbers")
-    return batch
-
-
-def _describe_ragged(instances: list[object]) -> str:
-    lengths = {len(item) if isinstance(item, list) else 0 for item in instances}
-    return f"lengths {sorted(lengths)[:5]}" if len(lengths) > 1 else "their rows differ in length"
-
-
-def _first_other(value: object) -> str:
-    """The first leaf that is not a number, shortened; depth is bounded by the JSON parser and numpy's 64 dimensions."""
-    while isinstance(value, list) and value:
-        value = next((item for item in value if not isinstance(item, (int, float)) or isinstance(item, bool)), value[0])
-    return f"{value!r:.40}"
+def may_hold_truths(body: bytes) -> bool:
+    """False where the body has no `true` or `false`, as its letters tell in a fraction of the time of a look at all."""
+    return b"r" in body or b"f" in body

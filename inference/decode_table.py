@@ -6,31 +6,80 @@ A missing value (null, an empty cell, NaN in .npy) and an unknown category becom
 import csv
 import io
 import math
+from array import array
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.decode_json import document, listed
+from inference.decode_json import Reader
 from inference.decode_npy import decode_npy_array
+from inference.decode_numbers import MIXED, pack
 from inference.errors import bad_request
 from inference.schema import InputSchema
 from inference.table import Column, RowError, check_names, known, read_row
 
 
-def decode_table_json(body: bytes, schema: InputSchema) -> NDArray[np.float32]:
-    """float32 (N, columns) from {"instances": [...]}, each an object {"column": value} or a list in column order."""
+def table_reader(schema: InputSchema) -> Reader:
+    """Rows: objects {"column": value}, or lists of values in the order of the columns."""
+    names = {column.name for column in schema.columns}
     wanted = (
         f'expected {{"instances": [...]}}, each an object with the keys {known(schema.columns)}, or a list of those '
         "values; null where one is missing"
     )
-    rows = []
-    for number, instance in enumerate(listed(document(body, ("instances",), wanted), "instances", wanted)):
+
+    def is_one(found: Any) -> bool:
+        if isinstance(found, dict):
+            return not names.isdisjoint(found)
+        return isinstance(found, list) and bool(found) and not isinstance(found[0], (dict, list))
+
+    quick = _quick_reader(schema)
+
+    def read(rows: list[Any], truths: bool) -> NDArray[np.float32]:
         try:
-            rows.append(read_row(instance, schema.columns))
-        except RowError as error:
-            raise bad_request(f"instance {number}: {error}") from None
-    return _batch(rows)
+            return quick(rows, truths)
+        except (KeyError, *MIXED):  # a missing value, an unknown category, or a fault
+            return rows_to_batch(rows, schema)
+
+    return Reader(wanted=wanted, is_one=is_one, read=read)
+
+
+def _quick_reader(schema: InputSchema) -> Callable[[list[Any], bool], NDArray[np.float32]]:
+    """Rows that have each value, spelled as the schema has it -> float32 (N, columns); others raise."""
+    size, names = len(schema.columns), [column.name for column in schema.columns]
+    categories = [(place, column.places) for place, column in enumerate(schema.columns) if column.categories]
+
+    def values(row: Any) -> list[Any]:
+        if type(row) is dict and len(row) == size:
+            row = [row[name] for name in names]
+        elif type(row) is list and len(row) == size:
+            row = row.copy() if categories else row
+        else:
+            raise ValueError("no row of the table")
+        for place, places in categories:
+            row[place] = places[row[place]]
+        found: list[Any] = row
+        return found
+
+    return lambda rows, truths: pack([values(row) for row in rows], (size,), truths=truths)
+
+
+def rows_to_batch(instances: list[Any], schema: InputSchema) -> NDArray[np.float32]:
+    """float32 (N, columns) of JSON rows; raises RequestError with the instance and the column of the first fault."""
+
+    def rows() -> Iterator[list[float]]:
+        for number, instance in enumerate(instances):
+            try:
+                yield read_row(instance, schema.columns)
+            except RowError as error:
+                raise bad_request(f"instance {number}: {error}") from None
+            except RecursionError:  # the message would have shown the value
+                raise bad_request(
+                    f"instance {number} holds lists in lists; expected values of {known(schema.columns)}"
+                ) from None
+
+    return _batch(rows(), schema)
 
 
 def decode_table_csv(body: bytes, schema: InputSchema) -> NDArray[np.float32]:
@@ -41,22 +90,18 @@ def decode_table_csv(body: bytes, schema: InputSchema) -> NDArray[np.float32]:
     except UnicodeDecodeError as error:
         raise bad_request(f"the CSV has a byte that is not UTF-8 at position {error.start}; {wanted}") from None
     try:
-        lines = list(csv.reader(io.StringIO(text, newline=""), strict=True))
+        return _batch(_csv_rows(csv.reader(io.StringIO(text, newline=""), strict=True), schema, wanted), schema)
     except csv.Error as error:
         raise bad_request(f"the CSV cannot be read ({error}); {wanted}") from None
-    columns, first = schema.columns, 1
-    if lines and _is_header(lines[0], columns):
-        columns, first, lines = _ordered(lines[0], columns), 2, lines[1:]
-    if not lines:
-        raise bad_request(f"the CSV has no row; {wanted}")
-    rows = [_cells(line, columns, number, wanted) for number, line in enumerate(lines, start=first)]
-    places = [columns.index(column) for column in schema.columns]
-    return _batch([[row[place] for place in places] for row in rows])
 
 
 def decode_table_npy(body: bytes, schema: InputSchema) -> NDArray[np.float32]:
     """float32 (N, columns) as the program takes it: a category is its index among the column's, NaN is missing."""
-    batch = decode_npy_array(body, schema)
+    return checked(decode_npy_array(body, schema), schema)
+
+
+def checked(batch: NDArray[np.float32], schema: InputSchema) -> NDArray[np.float32]:
+    """`batch` itself; raises RequestError for infinity and for an index that no category has."""
     _refuse_infinity(batch)
     for place, column in enumerate(schema.columns):
         if column.categories:
@@ -71,14 +116,12 @@ def decode_table_npy(body: bytes, schema: InputSchema) -> NDArray[np.float32]:
     return batch
 
 
-def rows_to_batch(instances: list[Any], schema: InputSchema) -> NDArray[np.float32]:
-    """float32 (N, columns) of JSON rows that are known to be right."""
-    return _batch([read_row(instance, schema.columns) for instance in instances])
-
-
-def _batch(rows: list[list[float]]) -> NDArray[np.float32]:
+def _batch(rows: Iterable[list[float]], schema: InputSchema) -> NDArray[np.float32]:
+    values = array("d")  # eight bytes a value: lists of floats would take forty
+    for row in rows:
+        values.extend(row)
     with np.errstate(over="ignore"):  # an overflow becomes infinity, which is refused
-        batch = np.array(rows, dtype=np.float64).astype(np.float32)
+        batch = np.array(values, dtype=np.float64).astype(np.float32).reshape(-1, len(schema.columns))
     _refuse_infinity(batch)
     return batch
 
@@ -87,7 +130,21 @@ def _refuse_infinity(batch: NDArray[np.float32]) -> None:
     infinite = np.isinf(batch)
     if infinite.any():
         row = int(infinite.any(axis=1).argmax())
-        raise bad_request(f"instance {row} holds infinity or a number too large for float32; send finite numbers")
+        raise bad_request(f"instance {row} holds infinity or a number too large for float32; expected finite numbers")
+
+
+def _csv_rows(lines: Iterator[list[str]], schema: InputSchema, wanted: str) -> Iterator[list[float]]:
+    """The rows in the order of the schema's columns, line by line: a body may be a million wrong ones."""
+    columns, line, number = schema.columns, next(lines, None), 1
+    if line is not None and _is_header(line, columns):
+        columns, line, number = _ordered(line, columns), next(lines, None), 2
+    if line is None:
+        raise bad_request(f"the CSV has no row; {wanted}")
+    places = [columns.index(column) for column in schema.columns]
+    while line is not None:
+        row = _cells(line, columns, number, wanted)
+        yield [row[place] for place in places]
+        line, number = next(lines, None), number + 1
 
 
 def _is_header(line: list[str], columns: tuple[Column, ...]) -> bool:

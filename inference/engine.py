@@ -6,6 +6,7 @@
 The file's suffix decides: *.pt2 is run by PyTorch, *.onnx by ONNX Runtime. Only the one that is needed is imported.
 """
 
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
@@ -37,6 +38,8 @@ class TorchEngine:
         """`threads` of the arithmetic; None leaves this process's setting alone. Raises ArtifactError."""
         import torch
 
+        # A batch may be the request's own bytes. Programs write to no input: torch.export has made them functional.
+        warnings.filterwarnings("ignore", "The given NumPy array is not writable", UserWarning)
         if threads is not None:
             torch.set_num_threads(threads)
         self.name = f"torch {torch.__version__}"

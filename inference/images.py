@@ -23,7 +23,8 @@ def fit_image(image: "Image", shape: tuple[int, ...]) -> NDArray[np.uint8]:
 
     The EXIF orientation is honoured, transparent parts show white, 16-bit grey is rounded to 8 bits, and the whole
     picture is scaled to H x W whatever its proportions: to fewer pixels by the mean of the area of each, as a coarser
-    sensor would have seen it, to more by linear interpolation. An image of that size is not touched.
+    sensor would have seen it, to more by linear interpolation. An image of that size keeps its pixels. `image` itself
+    is turned upright.
 
     Raises ValueError for more than MAX_IMAGE_PIXELS, before anything is unpacked, and whatever Pillow raises (OSError
     mostly, other types on hostile files) where the file cannot be read.
@@ -32,8 +33,8 @@ def fit_image(image: "Image", shape: tuple[int, ...]) -> NDArray[np.uint8]:
 
     if image.width * image.height > MAX_IMAGE_PIXELS:
         raise ValueError(f"the image has {image.width}x{image.height} pixels; at most {MAX_IMAGE_PIXELS} are allowed")
-    upright = ImageOps.exif_transpose(image)
-    plain = _plain(upright).convert("L" if len(shape) == 2 else "RGB")
+    ImageOps.exif_transpose(image, in_place=True)  # a copy of a large image is tens of megabytes
+    plain = _plain(image).convert("L" if len(shape) == 2 else "RGB")
     height, width = shape[:2]
     if plain.size != (width, height):
         shrinks = width <= plain.width and height <= plain.height
@@ -46,8 +47,10 @@ def _plain(image: "Image") -> "Image":
     from PIL import Image
 
     if image.mode.startswith("I"):
-        deep = np.asarray(image, dtype=np.int64).clip(0, 65_535)
-        return Image.fromarray(((deep + STEPS_16_TO_8_BITS // 2) // STEPS_16_TO_8_BITS).astype(np.uint8))
+        deep = np.asarray(image).clip(0, 65_535).astype(np.uint32)
+        deep += STEPS_16_TO_8_BITS // 2
+        deep //= STEPS_16_TO_8_BITS
+        return Image.fromarray(deep.astype(np.uint8))
     if not image.has_transparency_data:
         return image
     ground = Image.new("RGBA", image.size, WHITE)

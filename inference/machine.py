@@ -6,7 +6,13 @@ import os
 import platform
 from pathlib import Path
 
-CGROUP_CPU_MAX = Path("/sys/fs/cgroup/cpu.max")
+from inference.settings import Settings
+
+CGROUP = Path("/sys/fs/cgroup")
+CGROUP_CPU_MAX = CGROUP / "cpu.max"
+NO_LIMIT = 2**62
+# What PyTorch with a small model takes once, and what each worker forked from it takes for itself, as measured.
+FIRST_BYTES, WORKER_BYTES = 384 * 2**20, 128 * 2**20
 M_TRIM_THRESHOLD = -1  # malloc.h
 M_MMAP_THRESHOLD = -3
 MMAP_THRESHOLD_BYTES = 10**9
@@ -24,6 +30,42 @@ def cpu_limit(cpu_max: Path = CGROUP_CPU_MAX) -> int:
         if quota != "max":
             available = min(available, math.ceil(int(quota) / int(period)))
     return max(1, available)
+
+
+def workers_for(settings: Settings) -> int:
+    """Processes that serve: as set, or one for each CPU as far as the memory reaches.
+
+    Two of one thread beat one of two where both are kept busy. Of many models each is loaded into one process only.
+    """
+    if settings.multi_model:
+        return 1
+    fitting = max(1, (memory_limit() - FIRST_BYTES) // WORKER_BYTES)
+    return settings.workers or min(cpu_limit(), fitting)
+
+
+def memory_limit(cgroup: Path = CGROUP) -> int:
+    """Bytes that the cgroup grants; a very large number where it sets no limit."""
+    for name in ("memory.max", "memory/memory.limit_in_bytes"):  # versions 2 and 1
+        if (cgroup / name).is_file():
+            text = (cgroup / name).read_text().strip()
+            return NO_LIMIT if text == "max" else int(text)
+    return NO_LIMIT
+
+
+def threads_for(settings: Settings) -> int:
+    """Threads of the arithmetic in each of them: as set, or the CPUs shared out."""
+    return settings.threads or max(1, cpu_limit() // workers_for(settings))
+
+
+def resident_bytes(pid: int) -> int:
+    """Memory of a process, its share of pages that others have too counted by their number (PSS); 0 where unknown."""
+    try:
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1]) * 1024
+    except OSError:
+        pass  # the process has ended, or this is no Linux
+    return 0
 
 
 def keep_freed_memory() -> bool:

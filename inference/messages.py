@@ -1,5 +1,7 @@
 """A request as the application sees it, and a response as it goes onto the wire."""
 
+import functools
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
@@ -10,7 +12,7 @@ from inference.errors import RequestError
 JSON = "application/json"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Request:
     """A complete request; header names are lower case, values decoded as latin-1."""
 
@@ -20,26 +22,38 @@ class Request:
     body: bytes
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Response:
-    """A complete answer."""
+    """An answer: complete, or with a body that comes in parts and is sent as they come (chunked)."""
 
     status: HTTPStatus
-    body: bytes
+    body: bytes | AsyncIterator[bytes]
     content_type: str = JSON
     headers: dict[str, str] = field(default_factory=dict)
 
-    def encode(self, *, keep_alive: bool) -> bytes:
-        """The bytes for the socket."""
-        lines = [
-            f"HTTP/1.1 {self.status.value} {self.status.phrase}",
-            f"Content-Type: {self.content_type}",
-            f"Content-Length: {len(self.body)}",
-            *(f"{name}: {value}" for name, value in self.headers.items()),
-        ]
-        if not keep_alive:
-            lines.append("Connection: close")
-        return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + self.body
+    def encode(self, *, keep_alive: bool, chunked: bool = True) -> bytes:
+        """The bytes for the socket; of a body in parts, the head. `chunked` is false for clients of HTTP/1.0."""
+        if isinstance(self.body, bytes):
+            length, body = f"Content-Length: {len(self.body)}\r\n", self.body
+        else:
+            length, body = "Transfer-Encoding: chunked\r\n" if chunked else "", b""
+        more = "".join(f"{name}: {value}\r\n" for name, value in self.headers.items())
+        head = _first_lines(self.status, self.content_type, keep_alive)
+        return f"{head}{length}{more}\r\n".encode("latin-1") + body
+
+
+@functools.lru_cache(maxsize=256)
+def _first_lines(status: HTTPStatus, content_type: str, keep_alive: bool) -> str:
+    end = "" if keep_alive else "Connection: close\r\n"
+    return f"HTTP/1.1 {status.value} {status.phrase}\r\nContent-Type: {content_type}\r\n{end}"
+
+
+Respond = Callable[[Response], None]
+"""Called once for each request, on the event loop."""
+Cancel = Callable[[], None]
+"""Called when the client has gone before its answer."""
+Handler = Callable[[Request, Respond], Cancel | None]
+"""Answers a request now or later; raises RequestError."""
 
 
 def error_response(error: RequestError) -> Response:

@@ -6,22 +6,20 @@ from http import HTTPStatus
 
 from inference.errors import RequestError
 
-DEFAULT_MEDIA = "application/json"
-
 
 def negotiate(accept: str, offered: Iterable[str]) -> str:
-    """The media type out of `offered`: the highest q wins, then the order offered; an empty header means JSON.
+    """The media type out of `offered`: the highest q wins, then the order offered; an empty header takes the first.
 
     Raises RequestError 406 where nothing fits. Media type parameters other than q are ignored.
     """
-    return _choose(accept, tuple(offered)) if accept else DEFAULT_MEDIA
+    return _choose(accept, tuple(offered)) if accept else next(iter(offered))
 
 
 @functools.lru_cache(maxsize=1024)  # a client sends the same header with every request
 def _choose(accept: str, offered: tuple[str, ...]) -> str:
     if not accept.strip():
-        return DEFAULT_MEDIA
-    ranges = [_media_range(part) for part in accept.split(",")]
+        return offered[0]
+    ranges = dict(_media_range(part) for part in reversed(accept.split(",")))  # of equal ranges the first counts
     best, best_quality = "", 0.0
     for media in offered:
         quality = _quality(media, ranges)
@@ -41,10 +39,9 @@ def _media_range(part: str) -> tuple[str, float]:
         return media, 0.0
 
 
-def _quality(media: str, ranges: list[tuple[str, float]]) -> float:
+def _quality(media: str, ranges: dict[str, float]) -> float:
     """The q of the most specific range that covers `media`; 0 where none does."""
     for pattern in (media, f"{media.partition('/')[0]}/*", "*/*"):
-        for candidate, quality in ranges:
-            if candidate == pattern:
-                return quality
+        if pattern in ranges:
+            return ranges[pattern]
     return 0.0

@@ -1,43 +1,43 @@
-"""The server: listen first, load the model on a thread, answer, and drain on SIGTERM.
+"""The server in one process: listen first, load the model on a thread, answer, and drain on SIGTERM.
 
 Listening before loading lets /ping say 503 instead of refusing the connection, so that a platform can tell a slow
-start from a dead process.
+start from a dead process. On Linux `serve` uses inference.supervisor, which has several processes and replaces those
+that die; this one is for systems where a process with PyTorch in it cannot be forked.
 """
 
 import asyncio
-import gc
-import logging
 import signal
+import time
 from collections.abc import Callable
 
-from inference import artifact
-from inference.app import App, LoadedModel
-from inference.batcher import Batcher
+from inference.app import App
 from inference.connection import Connection
-from inference.engine import Engine, engine_for
-from inference.machine import cpu_limit, keep_freed_memory
-from inference.prove import prove
-from inference.service import Service, service_for
+from inference.loading import announce, load_model
+from inference.metrics import Metrics, SharedTable
 from inference.settings import Settings
-
-log = logging.getLogger(__name__)
+from inference.worker import Startable, Worker
 
 BACKLOG = 2048
-SWEEP_SECONDS = 0.25
-Loaded = tuple[artifact.Artifact, Engine, Service, dict[str, float]]
+Load = Callable[[Settings, asyncio.AbstractEventLoop], Startable]
 
 
 class Server:
     """One listening socket, its connections and one model."""
 
-    def __init__(self, settings: Settings, load: Callable[[Settings], Loaded] | None = None) -> None:
+    def __init__(self, settings: Settings, load: Load = load_model) -> None:
         self.settings = settings
-        self.app = App()
-        self.connections: set[Connection] = set()
+        self.metrics = Metrics(SharedTable(rows=1))
         self.port = settings.port  # the real one once `listening` is set, also where the settings say 0
         self.listening = asyncio.Event()
-        self._load = load or load_model
+        self.worker: Worker | None = None
+        self._load = load
         self._stop = asyncio.Event()
+
+    @property
+    def app(self) -> App:
+        """The application, once `listening` is set."""
+        assert self.worker is not None
+        return self.worker.app
 
     async def run(self) -> None:
         """Serve until `stop` or a signal.
@@ -47,16 +47,13 @@ class Server:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop)
+        worker = self.worker = Worker(self.settings, self.metrics)
         listener = await loop.create_server(
-            lambda: Connection(self.settings, self.app.handle, self.connections),
-            self.settings.host,
-            self.settings.port,
-            backlog=BACKLOG,
+            lambda: Connection(worker), self.settings.host, self.settings.port, backlog=BACKLOG
         )
         self.port = listener.sockets[0].getsockname()[1]
         self.listening.set()
-        sweeper = loop.create_task(self._sweep())
-        loading = loop.create_task(self._load_and_use())
+        loading = loop.create_task(self._load_and_serve(worker))
         loading.add_done_callback(lambda task: self.stop() if task.cancelled() or task.exception() else None)
         try:
             await self._stop.wait()
@@ -65,64 +62,17 @@ class Server:
         finally:
             loading.cancel()
             listener.close()
-            await self._drain()
-            sweeper.cancel()
+            await worker.drain()
 
     def stop(self) -> None:
         """Begin the end: requests in flight are answered, then `run` returns."""
         self._stop.set()
 
-    async def _load_and_use(self) -> None:
+    async def _load_and_serve(self, worker: Worker) -> None:
+        started = time.perf_counter()
         loop = asyncio.get_running_loop()
-        loaded, engine, service, seconds = await loop.run_in_executor(None, self._load, self.settings)
-        batchers = {
-            name: Batcher(program, max_batch=self.settings.max_batch, seconds_per_call=seconds[name])
-            for name, program in engine.programs.items()
-        }
-        self.app.model = LoadedModel(artifact=loaded, engine=engine, service=service, batchers=batchers)
-        calls = "; ".join(
-            f"{name} {seconds[name] * 1e3:.2f} ms a call on {'the loop' if batcher.inline else 'a worker'}'s thread"
-            for name, batcher in batchers.items()
-        )
-        log.info("serving model %s (%s; %s) at port %d", loaded.version, engine.name, calls, self.port)
-
-    async def _sweep(self) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            await asyncio.sleep(SWEEP_SECONDS)
-            for connection in list(self.connections):
-                connection.check_deadline(loop.time())
-
-    async def _drain(self) -> None:
-        """Wait until every request in flight is answered, at most the drain timeout; then cut what is left."""
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + self.settings.drain_timeout
-        for connection in list(self.connections):
-            connection.drain()
-        while self.connections and loop.time() < deadline:
-            await asyncio.sleep(0.01)
-        if self.connections:
-            log.warning("%d connections were cut at the end of the drain", len(self.connections))
-        for connection in list(self.connections):
-            connection.abort()
-        if self.app.model is not None:
-            for batcher in self.app.model.batchers.values():
-                batcher.close()
-
-
-def load_model(settings: Settings) -> Loaded:
-    """Validate the artifact, load it and let it answer its examples.
-
-    Returns it with its engine, what understands its requests, and the seconds of one call of each program.
-    """
-    keep_freed_memory()
-    gc.disable()  # collecting during the import of torch costs a fifth of it, and finds nothing
-    try:
-        loaded = artifact.load(settings.model_folder)
-        engine = engine_for(loaded, cpu_limit())
-        tokenizer = loaded.tokenizer()
-        seconds = prove(engine, loaded, tokenizer)
-    finally:
-        gc.freeze()  # nor will anything be found among the modules later
-        gc.enable()
-    return loaded, engine, service_for(loaded.manifest, tokenizer), seconds
+        model = await loop.run_in_executor(None, self._load, self.settings, loop)
+        worker.serve(model)
+        announce(model, self.settings)
+        self.metrics.add("model_load_seconds", time.perf_counter() - started)
+        self.metrics.add("workers", 1)

@@ -18,8 +18,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from benchmarks.training import table
-from benchmarks.training.machine import QUIET_CORES, Load
+from benchmarks import table
+from benchmarks.machine import QUIET_CORES, Load
 from benchmarks.training.problems import problem
 from benchmarks.training.segments import LEAST_QUIET_PAIRS
 from training.checkpoint import CheckpointStore

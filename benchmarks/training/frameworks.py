@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks.training import table
+from benchmarks import table
+from benchmarks.machine import Load
 from benchmarks.training.live import Live, workers
-from benchmarks.training.machine import Load
 from benchmarks.training.peers import PEERS, is_installed
 from benchmarks.training.problems import Problem
 from benchmarks.training.segments import SEGMENT_SECONDS, Segment, Summary, pairs, steps_for, timed

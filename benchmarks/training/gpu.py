@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks.training import table
+from benchmarks import table
 from benchmarks.training.problems import Problem, problem
 from benchmarks.training.steady import FLOOR, RUN_STEPS, measure
 

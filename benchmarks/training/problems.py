@@ -5,7 +5,7 @@
 | mlp | 30-64-64-2, 6,274 parameters | breast_cancer, batch 32 |
 | cnn | convolutions 32-32-64 with batch norm | the digits at 1x28x28, batch 64 |
 | resnet9 | 6,573,130 parameters | the digits at 3x32x32, batch 64 |
-| lstm | 2 layers of 128, embeddings of 128 | docstrings of four packages, 64 tokens, batch 64 |
+| lstm | 1 layer of 128, embeddings of 128 | docstrings of four packages, 64 tokens, batch 64 |
 
 Models and hyperparameters are those that a job gets which names the model; a benchmark changes what its table says.
 """

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from benchmarks.training.machine import QUIET_CORES, Load, Reading
+from benchmarks.machine import QUIET_CORES, Load, Reading
 from training.signals import StopFlag
 
 SEGMENT_SECONDS = 0.5  # others' CPU time is counted in steps of 0.01 s

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.training import table
+from benchmarks import table
+from benchmarks.machine import Load
 from benchmarks.training.live import workers
-from benchmarks.training.machine import Load
 from benchmarks.training.problems import Problem, problem
 from benchmarks.training.segments import LEAST_STEPS, Segment, Summary, pairs, timed
 from training.options import LoopOptions

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.training import table
+from benchmarks import table
+from benchmarks.machine import Load
 from benchmarks.training.loops import Bare, train_ours
-from benchmarks.training.machine import Load
 from benchmarks.training.problems import CPU, Problem, problem
 from benchmarks.training.segments import SEGMENT_SECONDS, Script, Segment, Summary, pairs, steps_for, timed
 

@@ -7,6 +7,8 @@ import tarfile
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.e2e.checkout import Checkout
 
 
@@ -87,6 +89,7 @@ def put_artifact(checkout: Checkout, outputs: dict[str, str], manifest: dict[str
     return f"s3://{outputs['bucket']}/{key}"
 
 
+@pytest.mark.rehearsal
 def test_an_interrupted_up_finds_its_run_again(running: Checkout) -> None:
     running.configure(training={"hyperparameters": {"model": "cnn", "epochs": 30}})
     process = running.popen("pulumi", "up", "--yes", "--skip-preview", "--non-interactive", start_new_session=True)

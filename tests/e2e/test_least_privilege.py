@@ -7,6 +7,8 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from tests.e2e.checkout import Checkout
 from tests.e2e.updates.cases import QUICK
 from tests.unit.localaws.iam.role_clients import RoleClients, denied, role_keys
@@ -22,6 +24,7 @@ Calls = list[tuple[str, str, dict[str, Any]]]
 """(service, operation, arguments) of a call."""
 
 
+@pytest.mark.rehearsal
 def test_each_role_does_its_job_and_is_denied_everything_else(running: Checkout) -> None:
     running.configure(training=QUICK, access={"deploy": DEPLOY})
     first = running.up()

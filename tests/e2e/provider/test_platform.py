@@ -128,6 +128,7 @@ def _write(project: Project, values: dict[str, str]) -> None:
     project.program(text)
 
 
+@pytest.mark.rehearsal
 def test_life_of_a_platform(project: Project) -> None:
     _write(project, FIRST)
     made = project.up()

@@ -1,4 +1,4 @@
-"""Batching: nobody waits, nobody gets another's answer, a failure stays in its batch."""
+"""Batching: nobody waits, nobody gets another's answer, a failure stays with its request, and all take turns."""
 
 import asyncio
 import threading
@@ -9,37 +9,61 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from inference import batcher as batching
-from inference.batcher import Batcher
+from inference.batcher import Batcher, Job, Outcome
 from inference.errors import RequestError
+from inference.metrics import Metrics, SharedTable
+from inference.plan import BatchPlan
 
 SLOW, FAST = 1.0, 0.0
+Rows = NDArray[np.float32]
 
 
 class Echo:
     """Answers each instance with its own first value; remembers its batches. -1 anywhere makes it fail."""
 
     def __init__(self) -> None:
-        self.sizes: list[int] = []
+        self.batches: list[list[float]] = []
         self.threads: set[str] = set()
         self.gate = threading.Event()
         self.gate.set()
 
-    def __call__(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+    @property
+    def sizes(self) -> list[int]:
+        return [len(batch) for batch in self.batches]
+
+    def __call__(self, batch: Rows) -> Rows:
         assert self.gate.wait(10)
-        self.sizes.append(len(batch))
+        self.batches.append(batch[:, 0].tolist())
         self.threads.add(threading.current_thread().name)
         if (batch < 0).any():
             raise ValueError("negative")
         return batch[:, :1].copy()
 
 
-def _rows(*values: float) -> NDArray[np.float32]:
-    return np.array([[value, 0.0] for value in values], np.float32)
+class Asking:
+    """A batcher whose answers are awaited."""
+
+    def __init__(self, engine: Echo, limit: int, speed: float = FAST, max_queue_seconds: float = 5.0) -> None:
+        plan = BatchPlan(limit=limit, seconds_alone=speed, seconds_each=1.0)
+        self.metrics = Metrics(SharedTable(1))
+        self.batcher = Batcher(engine, plan, self.metrics, max_queue_seconds=max_queue_seconds)
+        self.jobs: list[Job] = []
+
+    def submit(self, *values: float) -> "asyncio.Future[Outcome]":
+        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        rows = np.array([[value, 0.0] for value in values], np.float32)
+        self.jobs.append(self.batcher.submit(rows, future.set_result))
+        return future
 
 
 def _run(test: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    asyncio.run(test())
+    asyncio.run(asyncio.wait_for(test(), 20))
+
+
+def _values(outcome: Outcome) -> list[float]:
+    assert not isinstance(outcome, Exception)
+    found: list[float] = outcome[:, 0].tolist()
+    return found
 
 
 @pytest.mark.parametrize("speed", [FAST, SLOW])
@@ -47,14 +71,13 @@ def test_requests_that_come_together_share_a_batch_and_get_their_own_rows(speed:
     engine = Echo()
 
     async def test() -> None:
-        batcher = Batcher(engine, max_batch=8, seconds_per_call=speed)
-        futures = [batcher.submit(_rows(*range(n, 2 * n))) for n in range(1, 12)]
-        for n, scores in enumerate(await asyncio.gather(*futures), start=1):
-            np.testing.assert_array_equal(scores[:, 0], range(n, 2 * n))
-        batcher.close()
+        asking = Asking(engine, 8, speed, max_queue_seconds=1e6)
+        futures = [asking.submit(*range(n, 2 * n)) for n in range(1, 12)]
+        for n, outcome in enumerate(await asyncio.gather(*futures), start=1):
+            assert _values(outcome) == list(range(n, 2 * n))
+        asking.batcher.close()
 
     _run(test)
-    assert sum(engine.sizes) == 66 and max(engine.sizes) == 8
     assert engine.sizes == [8] * 8 + [2]
     assert (engine.threads == {"MainThread"}) == (speed == FAST)
 
@@ -64,60 +87,96 @@ def test_what_arrives_while_the_model_runs_is_the_next_batch() -> None:
     engine.gate.clear()
 
     async def test() -> None:
-        batcher = Batcher(engine, max_batch=32, seconds_per_call=SLOW)
-        first = batcher.submit(_rows(1))
+        asking = Asking(engine, 32, SLOW)
+        first = asking.submit(1)
         await asyncio.sleep(0)  # the first batch is given to the thread
         await asyncio.sleep(0)
-        later = [batcher.submit(_rows(value)) for value in (2, 3, 4)]
+        later = [asking.submit(value) for value in (2, 3, 4)]
         engine.gate.set()
-        answers = await asyncio.gather(first, *later)
-        assert [float(answer[0, 0]) for answer in answers] == [1, 2, 3, 4]
-        batcher.close()
+        assert [_values(outcome) for outcome in await asyncio.gather(first, *later)] == [[1], [2], [3], [4]]
+        asking.batcher.close()
 
     _run(test)
     assert engine.sizes == [1, 3]
 
 
-def test_a_failure_reaches_its_own_batch_only() -> None:
+def test_a_request_of_many_instances_does_not_hold_up_those_of_one() -> None:
     engine = Echo()
 
     async def test() -> None:
-        batcher = Batcher(engine, max_batch=2, seconds_per_call=FAST)
-        futures = [batcher.submit(_rows(*values)) for values in ((1, 2), (-1, 3, 4, 5, 6), (7,))]
-        results = await asyncio.gather(*futures, return_exceptions=True)
-        assert isinstance(results[1], ValueError)
-        np.testing.assert_array_equal(results[0], [[1], [2]])
-        np.testing.assert_array_equal(results[2], [[7]])
-        np.testing.assert_array_equal(await batcher.submit(_rows(9)), [[9]])
+        asking = Asking(engine, 4, max_queue_seconds=1e6)
+        many, one, other = asking.submit(*range(100, 140)), asking.submit(1), asking.submit(2)
+        assert [_values(outcome) for outcome in await asyncio.gather(one, other)] == [[1], [2]]
+        assert _values(await many) == list(range(100, 140))
 
     _run(test)
-    assert engine.sizes == [2, 2, 1, 1]
+    assert {1, 2} <= {value for batch in engine.batches[:2] for value in batch}
+    assert engine.sizes == [4] * 10 + [2]
+
+
+def test_a_poisoned_request_fails_alone() -> None:
+    engine = Echo()
+
+    async def test() -> None:
+        asking = Asking(engine, 8)
+        good, poisoned, other = asking.submit(1, 2), asking.submit(3, -1), asking.submit(7)
+        outcomes = await asyncio.gather(good, poisoned, other)
+        assert isinstance(outcomes[1], ValueError)
+        assert [_values(outcomes[0]), _values(outcomes[2])] == [[1, 2], [7]]
+        assert _values(await asking.submit(9)) == [9]
+
+    _run(test)
+    assert engine.sizes == [5, 2, 2, 1, 1]
+
+
+def test_a_large_request_that_fails_in_one_part_is_told_once() -> None:
+    engine = Echo()
+
+    async def test() -> None:
+        asking = Asking(engine, 2, max_queue_seconds=1e6)
+        outcome = await asking.submit(1, 2, 3, -1, 5, 6, 7, 8)
+        assert isinstance(outcome, ValueError)
+        assert _values(await asking.submit(9)) == [9]
+
+    _run(test)
+    assert engine.sizes == [2, 2, 1]
+
+
+def test_a_number_that_is_not_finite_is_the_clients_and_nobody_elses() -> None:
+    async def test() -> None:
+        asking = Asking(Echo(), 8)
+        huge, good = asking.submit(1, np.inf), asking.submit(2)
+        outcome = await huge
+        assert isinstance(outcome, RequestError) and outcome.status == 400
+        assert "no finite answer for instance 1" in outcome.message
+        assert _values(await good) == [2]
+
+    _run(test)
 
 
 def test_a_cancelled_request_costs_the_model_nothing() -> None:
     engine = Echo()
 
     async def test() -> None:
-        batcher = Batcher(engine, max_batch=8, seconds_per_call=FAST)
-        gone, stays = batcher.submit(_rows(1, 2, 3)), batcher.submit(_rows(4))
-        gone.cancel()
-        np.testing.assert_array_equal(await stays, [[4]])
+        asking = Asking(engine, 8)
+        gone, stays = asking.submit(1, 2, 3), asking.submit(4)
+        asking.jobs[0].cancel()
+        assert _values(await stays) == [4] and not gone.done()
 
     _run(test)
-    assert engine.sizes == [1]
+    assert engine.batches == [[4]]
 
 
-def test_too_much_waiting_is_503(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batching, "MAX_WAITING_INSTANCES", 4)
-
+def test_too_long_a_queue_is_503_with_the_time_to_come_back() -> None:
     async def test() -> None:
-        batcher = Batcher(Echo(), max_batch=2, seconds_per_call=FAST)
-        futures = [batcher.submit(_rows(1, 2, 3))]
+        asking = Asking(Echo(), 2, max_queue_seconds=2.5)
+        first = asking.submit(*range(6))  # the first one is taken whatever its size
         with pytest.raises(RequestError) as caught:
-            batcher.submit(_rows(4, 5))
-        assert caught.value.status == 503
-        futures.append(batcher.submit(_rows(6)))
-        await asyncio.gather(*futures)
-        np.testing.assert_array_equal(await batcher.submit(_rows(4, 5)), [[4], [5]])
+            asking.submit(4)
+        assert caught.value.status == 503 and caught.value.headers == {"Retry-After": "6"}
+        assert "6 instances are before yours, 6.0 s of work" in caught.value.message
+        await first
+        assert _values(await asking.submit(4, 5)) == [4, 5]
+        assert "queue_instances 0" in asking.metrics.render({}).decode()
 
     _run(test)

@@ -17,7 +17,8 @@ from inference.schema import InputSchema
 from inference.table import Column
 
 SCHEMA = InputSchema(kind="image", name="image", dtype="float32", shape=(4, 3), minimum=0.0, maximum=10.0)
-JSON, NPY, CSV, PNG, JPEG = MEDIA = tuple(decoders(SCHEMA))
+MEDIA = tuple(decoders(SCHEMA))
+JSON, NPY, CSV, PNG, JPEG, NPZ, LINES, *_ = MEDIA
 FLOATS = st.floats(allow_nan=False, allow_infinity=False, width=32)
 BATCHES = hnp.arrays(np.float32, st.tuples(st.integers(1, 4), st.just(4), st.just(3)), elements=FLOATS)
 
@@ -101,6 +102,7 @@ def test_damaged_bodies_do_no_worse_than_4xx(valid: tuple[bytes, str], at: int, 
         assert 400 <= error.status < 500
 
 
+GOOD = b"[[0,0,0],[0,0,0],[0,0,0],[0,7,0]]"
 LEAVES = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5))
 JSON_VALUES = st.recursive(
     LEAVES, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
@@ -126,20 +128,32 @@ def test_any_json_value_as_instances_is_decoded_or_refused(value: object) -> Non
         (b"{", "not JSON"),
         (b"[" * 10_000, "not JSON"),
         (b'{"instances": [NaN]}', "not JSON"),
-        (b"[]", "the body holds a list"),
+        (b"[]", "the body holds an empty list"),
+        (b"7", "the body holds a int"),
+        (b'"x"', "the body holds a str"),
         (b'{"instance": []}', "the body holds keys ['instance']"),
         (b'{"instances": []}', "an empty list"),
         (b'{"instances": {}}', "instances is dict"),
-        (b'{"instances": [[1, 2], [3]]}', "ragged"),
-        (b'{"instances": [1, [2]]}', "ragged"),
-        (b'{"instances": ["1"]}', "something other than numbers ('1')"),
-        (b'{"instances": [[[1, 2, "3"]]]}', "something other than numbers ('3')"),
-        (b'{"instances": [null]}', "something other than numbers (None)"),
-        (b'{"instances": [true]}', "something other than numbers (True)"),
-        (b'{"instances": [{}]}', "something other than numbers ({})"),
-        (b'{"instances": [1]}', "shape []"),
-        (b'{"instances": [[1, 2]]}', "shape [2]"),
-        (b'{"instances": ' + b"[" * 80 + b"1" + b"]" * 80 + b"}", ""),
+        (b'{"instances": [[1, 2], [3]]}', "instances[0] is a list of 2, not of 4"),
+        (b'{"instances": [1, [2]]}', "instances[0] is 1, not a list of 4"),
+        (b'{"instances": ["abcd"]}', "instances[0] is 'abcd', not a list of 4"),
+        (b'{"instances": [null]}', "instances[0] is None, not a list of 4"),
+        (b'{"instances": [true]}', "instances[0] is True, not a list of 4"),
+        (b'{"instances": [{"a": 1, "b": 2, "c": 3, "d": 4}]}', "instances[0] is {'a': 1, 'b': 2, ...}, not a list"),
+        (b'{"instances": [[[1, 2, 3], [1, 2, 3], [1, 2], [1, 2, 3]]]}', "instances[0][2] is a list of 2, not of 3"),
+        (b'{"instances": [%b, %b]}' % (GOOD, GOOD.replace(b"7", b'"7"')), "instances[1][3][1] is '7', not a number"),
+        (b'{"instances": [%b, %b]}' % (GOOD, GOOD.replace(b"7", b"null")), "instances[1][3][1] is None, not a number"),
+        (b'{"instances": [%b, %b]}' % (GOOD, GOOD.replace(b"7", b"true")), "instances[1][3][1] is True, not a number"),
+        (b'{"instances": [%b, %b]}' % (GOOD, GOOD.replace(b"7", b"false")), "instances[1][3][1] is False, not a"),
+        (b'{"instances": [%b, %b]}' % (GOOD, GOOD.replace(b"7", b"[7]")), "instances[1][3][1] is [7], not a number"),
+        (b'{"instances": [%b, %b]}' % (GOOD, GOOD.replace(b"7", b"1e39")), "is 1e+39, a number too large for float32"),
+        (
+            b'{"instances": [%b]}' % GOOD.replace(b"7", b"-1" + b"0" * 300),
+            "instances[0][3][1] is -1e+300, a number too",
+        ),
+        (b'{"instances": [%b]}' % GOOD.replace(b"7", b"1e999"), "not JSON"),
+        (b'{"instances": ' + b"[" * 80 + b"1" + b"]" * 80 + b"}", "instances[0] is a list of 1, not of 4"),
+        (b'{"inputs": [1]}', "instances[0] is 1, not a list of 4"),
     ],
 )
 def test_bad_json_names_what_it_found_and_the_expected_shape(body: bytes, found: str) -> None:
@@ -148,11 +162,12 @@ def test_bad_json_names_what_it_found_and_the_expected_shape(body: bytes, found:
     assert 'expected {"instances": [...]}, each instance nested lists of numbers of shape [4, 3]' in error.message
 
 
-@pytest.mark.parametrize("number", ["1e39", "-1e300"])
-def test_numbers_beyond_float32_are_refused_by_row(number: str) -> None:
-    good = "[[0,0,0],[0,0,0],[0,0,0],[0,0,0]]"
-    body = f'{{"instances": [{good}, {good.replace("0", number, 1)}]}}'.encode()
-    assert "instance 1 holds NaN, infinity" in refusal(body, JSON).message
+@pytest.mark.parametrize("at", range(5))
+def test_the_faulty_one_of_several_instances_is_named(at: int) -> None:
+    items = [GOOD] * 5
+    items[at] = GOOD.replace(b"7", b"1e39")
+    message = refusal(b'{"instances": [%b]}' % b",".join(items), JSON).message
+    assert f"instances[{at}][3][1] is 1e+39" in message
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
@@ -180,11 +195,14 @@ def test_nan_and_infinity_are_refused_in_npy_and_csv(value: float) -> None:
         (npy(np.zeros((2, 4, 3))) + b"x", "193 bytes follow"),
         (npy_header("x", length=60_000) + b"y" * 60_000, "header claims 60000 bytes, allowed are 4096"),
         (npy_header("x", b"\x02\x00", 2**31), "header claims 2147483648 bytes"),
-        (npy_header("{'descr': '<f4', 'fortran_order': False, 'shape': (" + "9" * 40 + ", 4, 3)}\n"), "bytes follow"),
-        (npy_header("{'descr': '<f4', 'fortran_order': False, 'shape': (-1, 4, 3)}\n"), "shape is (-1, 4, 3)"),
+        (
+            npy_header("{'descr': '<f4', 'fortran_order': False, 'shape': (" + "9" * 40 + ", 4, 3)}\n"),
+            "shape is [1e+40, 4, 3]",
+        ),
+        (npy_header("{'descr': '<f4', 'fortran_order': False, 'shape': (-1, 4, 3)}\n"), "shape is [-1, 4, 3]"),
         (npy_header("{'descr': '<f4', 'fortran_order': 1, 'shape': (4, 3)}\n"), "header cannot be read"),
         (npy_header("__import__('os').system('x')\n"), "header cannot be read"),
-        (npy_header("{'descr': '\\-', 'fortran_order': False, 'shape': (4, 3)}\n"), "backslash"),
+        (npy_header("{'descr': '\\-', 'fortran_order': False, 'shape': (4, 3)}\n"), "header cannot be read"),
         (npy_header("(" * 3000 + "\n"), "header cannot be read"),
     ],
 )
@@ -204,6 +222,11 @@ def test_bad_npy_names_what_it_found_and_the_expected_shape(body: bytes, found: 
         (b"1,2,3,4,5,6,7,8,9,10,11,1_2\n", "column 12 is '1_2'"),
         (b"1,2,3,4,5,6,7,8,9,10,11,\n", "column 12 is ''"),
         (b"1,2,3,4,5,6,7,8,9,10,11,\xff\n", "not ASCII at position"),
+        (b"1,2,3,4,5,6,7,8,9,10,11,[12]\n", "column 12 is '[12]'"),
+        (b"1,2,3,4,5,6,7,8,9,10,11,true\n", "column 12 is 'true'"),
+        (b"1,2,3,4,5,6,7,8,9,10,11,null\n", "column 12 is 'null'"),
+        (b'1,2,3,4,5,6,7,8,9,10,11,"12"\n', "column 12 is '\"12\"'"),
+        (b"1,2,3],[4,5,6,7,8,9,10,11,12\n", "column 3 is '3]'"),
     ],
 )
 def test_bad_csv_names_row_and_column(body: bytes, found: str) -> None:
@@ -215,7 +238,21 @@ def test_an_image_for_a_model_without_images_is_refused() -> None:
     table = InputSchema(
         kind="table", name="row", dtype="float32", shape=(5,), columns=tuple(Column(name=name) for name in "abcde")
     )
-    assert "use application/json, application/x-npy, text/csv" in refusal(image("L", (3, 4), 9), PNG, table).message
+    message = refusal(image("L", (3, 4), 9), PNG, table).message
+    assert "use application/json, application/x-npy, text/csv" in message and "image" not in message.partition("use")[2]
+
+
+def test_csv_as_python_and_others_write_it() -> None:
+    body = b"+1, 2.,.5,\t4 ,05,6e0,7E+0,-8,9,10,11,12\r\n"
+    assert decode(body, CSV, SCHEMA).ravel().tolist() == [1, 2, 0.5, 4, 5, 6, 7, -8, 9, 10, 11, 12]
+    assert decode(body + body, CSV, SCHEMA).shape == (2, 4, 3)
+
+
+def test_a_batch_may_be_written_to() -> None:
+    """PyTorch warns of arrays that may not."""
+    batch = np.ones((2, 4, 3), np.float32)
+    for body, media in ((npy(batch), NPY), (orjson.dumps({"instances": batch.tolist()}), JSON)):
+        assert decode(body, media, SCHEMA).flags.writeable
 
 
 def test_unknown_content_types_are_415_and_none_means_json() -> None:

@@ -18,7 +18,7 @@ from inference.table import Column
 COLUMNS = (Column(name="age"), Column(name="colour", categories=("red", "blue, dark", "3")), Column(name="size"))
 SCHEMA = InputSchema(kind="table", name="row", dtype="float32", shape=(3,), columns=COLUMNS)
 DECODERS = decoders(SCHEMA)
-JSON, NPY, CSV = DECODERS
+JSON, NPY, CSV, NPZ, LINES, *_ = DECODERS
 NAN = math.nan
 
 
@@ -90,7 +90,12 @@ def test_truth_values_are_categories_by_name() -> None:
     ("body", "found"),
     [
         (b"", "not JSON"),
-        (b"[]", "the body holds a list"),
+        (b"[]", "the body holds an empty list"),
+        (b"7", "the body holds a int"),
+        (b'{"sighs": 1}', "the body holds keys ['sighs']"),
+        (b'{"age": 1, "color": "red"}', "there is no column 'color'"),
+        (b'{"instances": [[' + b"[" * 1000 + b"]" * 1000 + b', "red", 1]]}', "instance 0 holds lists in lists"),
+        (b'{"instances": [{"age": 1' + b"0" * 400 + b', "colour": "red", "size": 1}]}', "not JSON"),
         (as_json(), "an empty list"),
         (as_json(7), "instance 0: an instance is 7; expected an object with the keys age, colour, size"),
         (as_json([1, "red"]), "instance 0: an instance has 2 values; expected 3: age, colour, size"),

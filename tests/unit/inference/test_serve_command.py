@@ -45,8 +45,8 @@ def test_it_answers_and_ends_with_0_after_sigterm(base: Path) -> None:
     port = _free_port()
     with _serve(base, port) as process:
         assert process.stderr is not None
-        started = process.stderr.readline()
-        assert "INFO serving model" in started and f"at port {port}" in started
+        assert "INFO loaded model" in process.stderr.readline()
+        assert f"INFO serving at port {port}" in process.stderr.readline()
         client = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
         client.request("POST", "/invocations", json.dumps({"instances": [[[1, 2, 3]] * 4]}))
         assert len(json.loads(client.getresponse().read())["predictions"]) == 1

@@ -1,6 +1,7 @@
 """The server on real sockets: HTTP/1.1 as clients abuse it, limits, timeouts, and the end."""
 
 import asyncio
+import dataclasses
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -15,12 +16,18 @@ import uvloop
 from torch import nn
 
 from inference.artifact import ArtifactError
-from inference.server import Loaded, Server, load_model
+from inference.artifact_model import Prepared
+from inference.connection import Connection
+from inference.loading import load_model
+from inference.plan import BatchPlan
+from inference.server import Server
 from inference.settings import Settings
+from inference.worker import Startable
 
 BODY = orjson.dumps({"instances": np.ones((1, 4, 3)).tolist()})
 PING = b"GET /ping HTTP/1.1\r\nHost: x\r\n\r\n"
 Test = Callable[[Server], Awaitable[None]]
+Load = Callable[[Settings, asyncio.AbstractEventLoop], Startable]
 
 
 class Client:
@@ -58,9 +65,7 @@ def instances(*values: float) -> bytes:
 
 
 @asynccontextmanager
-async def serving(
-    base: Path, load: Callable[[Settings], Loaded] | None = None, **options: Any
-) -> AsyncIterator[Server]:
+async def serving(base: Path, load: Load = load_model, **options: Any) -> AsyncIterator[Server]:
     server = Server(Settings(model_folder=base / "model", host="127.0.0.1", port=0, **options), load)
     task = asyncio.ensure_future(server.run())
     await server.listening.wait()
@@ -78,12 +83,17 @@ async def ready(server: Server) -> Server:
     return server
 
 
-def run(base: Path, test: Test, load: Callable[[Settings], Loaded] | None = None, **options: Any) -> None:
+def run(base: Path, test: Test, load: Load = load_model, seconds: float = 30, **options: Any) -> None:
     async def main() -> None:
-        async with serving(base, load, **options) as server, asyncio.timeout(30):
+        async with serving(base, load, **options) as server, asyncio.timeout(seconds):
             await test(await ready(server))
 
     uvloop.run(main())
+
+
+def connections(server: Server) -> set[Connection]:
+    assert server.worker is not None
+    return server.worker.connections
 
 
 def error_of(body: bytes) -> str:
@@ -94,9 +104,8 @@ def error_of(body: bytes) -> str:
 def test_ping_is_503_until_the_model_has_proven_itself(base: Path) -> None:
     async def main() -> None:
         release = asyncio.Event()
-        loop = asyncio.get_running_loop()
 
-        def slow_load(settings: Settings) -> Loaded:
+        def slow_load(settings: Settings, loop: asyncio.AbstractEventLoop) -> Startable:
             asyncio.run_coroutine_threadsafe(release.wait(), loop).result(20)
             return load_model(settings)
 
@@ -150,8 +159,7 @@ def test_half_closed_and_last_requests_are_answered_and_closed(base: Path) -> No
         client.writer.write(post(BODY) + post(BODY))
         client.writer.write_eof()
         assert (await client.answer())[0] == 200
-        status, headers, _ = await client.answer()
-        assert status == 200 and headers["connection"] == "close" and await client.closed()
+        assert (await client.answer())[0] == 200 and await client.closed()
 
         client = await Client.to(server)
         status, headers, _ = await client.ask(post(BODY, "Connection: close") + PING)
@@ -188,7 +196,7 @@ def test_bytes_one_by_one_and_chunked_bodies_are_understood(base: Path) -> None:
     [
         (b"nonsense\r\n\r\n", 400, "not HTTP/1.1"),
         (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400, "not HTTP/1.1"),
-        (b"GET /nowhere HTTP/1.1\r\n\r\n", 404, "no such path '/nowhere'; there are /ping, /invocations"),
+        (b"GET /nowhere HTTP/1.1\r\n\r\n", 404, "no such path '/nowhere'; there are /ping, /metrics, /invocations"),
         (b"DELETE /ping HTTP/1.1\r\n\r\n", 405, "use GET"),
         (b"GET /invocations HTTP/1.1\r\n\r\n", 405, "use POST"),
         (b"POST /invocations HTTP/1.1\r\n\r\n", 411, "Content-Length"),
@@ -276,8 +284,11 @@ def test_accept_and_custom_attributes_reach_the_answer(base: Path, model: nn.Mod
 
 @pytest.mark.parametrize("seconds_per_call", [0.0, 1.0], ids=["inline", "thread"])
 def test_under_load_every_answer_is_the_models_own(base: Path, model: nn.Module, seconds_per_call: float) -> None:
-    def load(settings: Settings) -> Loaded:
-        return *load_model(settings)[:3], {"predict": seconds_per_call}
+    def load(settings: Settings, loop: asyncio.AbstractEventLoop) -> Startable:
+        prepared = load_model(settings)
+        assert isinstance(prepared, Prepared)
+        plan = BatchPlan(limit=32, seconds_alone=seconds_per_call, seconds_each=1e-4)
+        return dataclasses.replace(prepared, plans={"predict": plan})
 
     async def talk(server: Server, number: int) -> None:
         random = np.random.default_rng(number)
@@ -307,7 +318,7 @@ def test_a_client_that_leaves_or_does_not_read_harms_nobody(base: Path) -> None:
         deaf.writer.write(post(instances(*range(50))) * 50)
         client = await Client.to(server)
         assert (await client.ask(post(BODY)))[0] == 200
-        assert len(server.connections) <= 3
+        assert len(connections(server)) <= 3
 
     run(base, test, drain_timeout=0.2)
 
@@ -325,7 +336,7 @@ def test_the_drain_answers_what_has_begun_and_nothing_after(base: Path) -> None:
             request = post(BODY)
             half.writer.write(request[:-5])
             await half.writer.drain()
-            while sum(connection.busy for connection in server.connections) < 1:
+            while sum(connection.busy for connection in connections(server)) < 1:
                 await asyncio.sleep(0.01)
             whole.writer.write(request)
             server.stop()

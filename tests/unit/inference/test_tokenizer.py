@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inference.artifact import ArtifactError, Tokenizer
+from inference.tokenizer import PADDING, UNKNOWN
 
 ROOT = Path(__file__).resolve().parents[3]
 TEXTS = ["The cat, the dog.", "A cat! A cat?", "dogs & cats"]
@@ -146,3 +147,14 @@ def test_importing_the_artifact_imports_no_tokenizers() -> None:
     )
     result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert result.stdout == "[]\n"
+
+
+@settings(max_examples=1000, deadline=None, derandomize=True, database=None)
+@given(st.text(st.characters(max_codepoint=127), max_size=60))
+def test_texts_in_ascii_have_the_ids_that_the_library_gives_them(text: str) -> None:
+    """They are found without it, for speed."""
+    words = ["so", "good", "it", "'", "s", "-", "\x1c", "\x1f", "a\x1eb", "\x00", "[", "pad", "]", "_", "1", "x1"]
+    tokenizer = Tokenizer({PADDING: 0, UNKNOWN: 1, **{word: number + 2 for number, word in enumerate(words)}})
+    assert tokenizer._parts(text) == tokenizer._tokenizer.encode_batch_fast([text])[0].ids
+    sentence = f"{text} It's so-GOOD{text}[PAD] x1_{text}"
+    assert tokenizer._parts(sentence) == tokenizer._tokenizer.encode_batch_fast([sentence])[0].ids
