@@ -14,7 +14,7 @@ from inference.settings import Settings
 log = logging.getLogger(__name__)
 
 
-@dataclass(eq=False, kw_only=True)
+@dataclass(eq=False, kw_only=True, slots=True)
 class Place:
     """The place of one answer in the order of answers."""
 

@@ -31,7 +31,7 @@ Outcome = Output | Exception
 Done = Callable[[Outcome], None]
 
 
-@dataclass(eq=False, kw_only=True)
+@dataclass(eq=False, kw_only=True, slots=True)
 class Job:
     """One request's instances; `taken` of them have been given to the model, `parts` have come back."""
 

@@ -6,6 +6,7 @@ read and dropped, because closing a socket with unread data resets it and the cl
 """
 
 import asyncio
+import functools
 import logging
 import socket
 from http import HTTPStatus
@@ -23,6 +24,11 @@ log = logging.getLogger(__name__)
 MAX_PIPELINED = 32  # unanswered requests of one connection before we stop reading it
 LINGER_SECONDS = 2.0
 IDLE, HEADERS, BODY, LINGER = "idle", "headers", "body", "linger"
+
+
+@functools.lru_cache(maxsize=1024)  # clients send the same ones with every request
+def _lower(name: bytes) -> str:
+    return name.decode("latin-1").lower()
 
 
 class Host(Protocol):
@@ -49,6 +55,12 @@ class Connection(asyncio.Protocol):
 
     def __init__(self, host: Host) -> None:
         self._host, self._settings = host, host.settings
+        self._timeouts = {
+            IDLE: host.settings.idle_timeout,
+            HEADERS: host.settings.header_timeout,
+            BODY: host.settings.body_timeout,
+            LINGER: LINGER_SECONDS,
+        }
         self._parser = httptools.HttpRequestParser(self)
         self._phase = IDLE
         self._deadline = 0.0
@@ -125,7 +137,7 @@ class Connection(asyncio.Protocol):
         """One whole header; repeated ones are joined by commas (RFC 9110, 5.3)."""
         self._count_header(len(name) + len(value) + 4)
         if self._fault is None:
-            key, text = name.decode("latin-1").lower(), value.decode("latin-1")
+            key, text = _lower(name), value.decode("latin-1")
             self._headers[key] = f"{self._headers[key]}, {text}" if key in self._headers else text
 
     def on_headers_complete(self) -> None:
@@ -205,14 +217,8 @@ class Connection(asyncio.Protocol):
     # --- our own
 
     def _enter(self, phase: str) -> None:
-        timeouts = {
-            IDLE: self._settings.idle_timeout,
-            HEADERS: self._settings.header_timeout,
-            BODY: self._settings.body_timeout,
-            LINGER: LINGER_SECONDS,
-        }
         self._phase = phase
-        self._deadline = self._loop.time() + timeouts[phase]
+        self._deadline = self._loop.time() + self._timeouts[phase]
 
     def _set_fault(self, status: HTTPStatus, message: str) -> None:
         self._fault = self._fault or RequestError(status, message)
