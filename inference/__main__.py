@@ -40,7 +40,7 @@ def serve() -> int:
 
     try:
         if sys.platform == "linux":
-            from inference.supervisor import supervise
+            from inference.processes.supervisor import supervise
 
             return supervise(settings)
         return _serve_in_one_process(settings)
@@ -68,9 +68,9 @@ def _serve_in_one_process(settings: Settings) -> int:
 def check(folder: Path) -> int:
     """Validate the artifact in `folder`, run its examples and print what it is."""
     from inference.artifact import ArtifactError, load
-    from inference.engine import engine_for
-    from inference.facts import facts
-    from inference.prove import prove
+    from inference.engines.engine import engine_for
+    from inference.engines.prove import prove
+    from inference.manifests.facts import facts
 
     try:
         artifact = load(folder)

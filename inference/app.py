@@ -7,8 +7,8 @@ from time import perf_counter
 
 import orjson
 
-from inference.errors import RequestError
-from inference.messages import Cancel, Handler, Request, Respond, Response, error_response
+from inference.http.errors import RequestError
+from inference.http.messages import Cancel, Handler, Request, Respond, Response, error_response
 from inference.metrics import REQUEST, Metrics
 from inference.model import Model
 

@@ -21,20 +21,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from inference.fields import ArtifactError
-from inference.images import MAX_IMAGE_PIXELS, fit_image
-from inference.manifest import FORMAT_VERSION, TASKS, Manifest, as_document, may_be_a_file, parse
-from inference.records import Example, ExportFacts, FileRecord, GateCheck, GateVerdict, Prediction
-from inference.schema import TOKENIZER_NAME, InputSchema
-from inference.table import Column
-from inference.tokenizer import Tokenizer
+from inference.formats.images import MAX_IMAGE_PIXELS, fit_image
+from inference.manifests.fields import ArtifactError
+from inference.manifests.manifest import FORMAT_VERSION, TASKS, Manifest, as_document, may_be_a_file, parse
+from inference.manifests.records import Example, ExportFacts, FileRecord, GateCheck, GateVerdict, Prediction
+from inference.manifests.schema import TOKENIZER_NAME, InputSchema
+from inference.manifests.table import Column
+from inference.manifests.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from inference.engine import Engine
+    from inference.engines.engine import Engine
 
 __all__ = [
     "FORMAT_VERSION",
@@ -80,7 +80,7 @@ class Artifact:
 
         Imports torch. Raises ArtifactError where the file is another format or no program of one tensor.
         """
-        from inference.program import load_program
+        from inference.engines.program import load_program
 
         path = self.path(name)
         if path.suffix != ".pt2":
@@ -109,7 +109,7 @@ class Artifact:
 
     @functools.cached_property
     def _engine(self) -> "Engine":
-        from inference.engine import engine_for
+        from inference.engines.engine import engine_for
 
         return engine_for(self)
 

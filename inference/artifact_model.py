@@ -12,23 +12,23 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from time import perf_counter
 
-from inference import kserve
 from inference.artifact import Artifact, ArtifactError, load
-from inference.batcher import Batcher, Job, Outcome
-from inference.candidates import engines
-from inference.decode import JSON_LINES, Batch, batch_of
-from inference.encode import Encoded, Encoder
-from inference.engine import Engine
-from inference.errors import RequestError
-from inference.messages import Cancel, Handler, Request, Respond, Response, error_response
+from inference.engines.batcher import Batcher, Job, Outcome
+from inference.engines.candidates import engines
+from inference.engines.engine import Engine
+from inference.engines.plan import BatchPlan, learn
+from inference.engines.prove import prove
+from inference.formats import kserve
+from inference.formats.decode import JSON_LINES, Batch, batch_of
+from inference.formats.encode import Encoded, Encoder
+from inference.formats.service import Service, service_for
+from inference.http.errors import RequestError
+from inference.http.messages import Cancel, Handler, Request, Respond, Response, error_response
+from inference.http.negotiate import negotiate
+from inference.manifests.records import GENERATION
+from inference.manifests.tokenizer import Tokenizer
 from inference.metrics import DECODE, ENCODE, Metrics
-from inference.negotiate import negotiate
-from inference.plan import BatchPlan, learn
-from inference.prove import prove
-from inference.records import GENERATION
-from inference.service import Service, service_for
 from inference.settings import Settings
-from inference.tokenizer import Tokenizer
 
 log = logging.getLogger(__name__)
 

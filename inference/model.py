@@ -1,9 +1,9 @@
-"""What an App serves: an artifact of ours (inference.artifact_model) or a user's own code (inference.user_model)."""
+"""What an App serves: an artifact of ours, a user's own code, or a container of many models."""
 
 from collections.abc import Mapping
 from typing import Protocol
 
-from inference.messages import Cancel, Handler, Request, Respond
+from inference.http.messages import Cancel, Handler, Request, Respond
 
 
 class Model(Protocol):

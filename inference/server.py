@@ -1,8 +1,8 @@
 """The server in one process: listen first, load the model on a thread, answer, and drain on SIGTERM.
 
 Listening before loading lets /ping say 503 instead of refusing the connection, so that a platform can tell a slow
-start from a dead process. On Linux `serve` uses inference.supervisor, which has several processes and replaces those
-that die; this one is for systems where a process with PyTorch in it cannot be forked.
+start from a dead process. On Linux `serve` uses inference.processes.supervisor, which has several processes and
+replaces those that die; this one is for systems where a process with PyTorch in it cannot be forked.
 """
 
 import asyncio
@@ -11,11 +11,11 @@ import time
 from collections.abc import Callable
 
 from inference.app import App
-from inference.connection import Connection
-from inference.loading import announce, load_model
+from inference.http.connection import Connection
 from inference.metrics import Metrics, SharedTable
+from inference.processes.loading import announce, load_model
+from inference.processes.worker import Startable, Worker
 from inference.settings import Settings
-from inference.worker import Startable, Worker
 
 BACKLOG = 2048
 Load = Callable[[Settings, asyncio.AbstractEventLoop], Startable]

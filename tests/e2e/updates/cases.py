@@ -92,7 +92,11 @@ ORDINARY = (
         what="a hyperparameter: a new run, a new model",
         apply=setting(training={"hyperparameters": {"model": "mlp", "epochs": 3}}),
     ),
-    Change(name="code", what="a line of the serving code: a new image", apply=line_in("inference/encode.py", "# one")),
+    Change(
+        name="code",
+        what="a line of the serving code: a new image",
+        apply=line_in("inference/formats/encode.py", "# one"),
+    ),
     Change(name="image", what="image: a URI of the user's own in place of build", apply=own_image),
     Change(
         name="instance type",
@@ -170,7 +174,7 @@ GUARDED = (
         what="the same code mended, by rolling",
         apply=in_turn(
             line_out("inference/__main__.py", SICK),
-            line_in("inference/encode.py", "# two"),
+            line_in("inference/formats/encode.py", "# two"),
             setting(serving={"deployment": {"strategy": "rolling", "step_percent": 50, **FAST}}),
         ),
     ),

@@ -9,14 +9,14 @@ import numpy as np
 import orjson
 from PIL import Image
 
-from inference.encode import Encoded
-from inference.errors import RequestError
-from inference.manifest import Manifest
-from inference.messages import Request
-from inference.schema import InputSchema
-from inference.service import Call, Service, service_for
-from inference.table import Column
-from inference.tokenizer import Tokenizer
+from inference.formats.encode import Encoded
+from inference.formats.service import Call, Service, service_for
+from inference.http.errors import RequestError
+from inference.http.messages import Request
+from inference.manifests.manifest import Manifest
+from inference.manifests.schema import InputSchema
+from inference.manifests.table import Column
+from inference.manifests.tokenizer import Tokenizer
 from tests.unit.inference.conftest import manifest_of
 
 JSON, CSV, NPY, NPZ, LINES = (

@@ -11,11 +11,11 @@ import torch
 from torch import nn
 
 from inference import artifact
-from inference.errors import RequestError
-from inference.manifest import Manifest
-from inference.messages import Request, error_response
-from inference.negotiate import negotiate
-from inference.service import Service, service_for
+from inference.formats.service import Service, service_for
+from inference.http.errors import RequestError
+from inference.http.messages import Request, error_response
+from inference.http.negotiate import negotiate
+from inference.manifests.manifest import Manifest
 from tests.unit.inference.conftest import LABELS, SHAPE, Model, manifest_of
 from tests.unit.inference.zoo import TOKENS, WORDS, Decoder, Encoder, Recurrent, Table
 

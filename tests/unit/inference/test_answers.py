@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 import uvloop
 
-from inference.connection import Connection
-from inference.messages import Cancel, Handler, Request, Respond, Response
+from inference.http.connection import Connection
+from inference.http.messages import Cancel, Handler, Request, Respond, Response
 from inference.metrics import Metrics, SharedTable
+from inference.processes.worker import Worker
 from inference.settings import Settings
-from inference.worker import Worker
 
 Answer = Callable[[Request, Respond], Cancel | None]
 POST = b"POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}"

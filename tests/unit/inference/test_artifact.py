@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from inference import artifact
-from inference.program import GraphProgram
+from inference.engines.program import GraphProgram
 
 ROOT = Path(__file__).resolve().parents[3]
 

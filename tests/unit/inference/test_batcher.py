@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from inference.batcher import Batcher, Job, Outcome
-from inference.errors import RequestError
+from inference.engines.batcher import Batcher, Job, Outcome
+from inference.engines.plan import BatchPlan
+from inference.http.errors import RequestError
 from inference.metrics import Metrics, SharedTable
-from inference.plan import BatchPlan
 
 SLOW, FAST = 1.0, 0.0
 Rows = NDArray[np.float32]

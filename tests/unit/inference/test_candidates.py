@@ -12,7 +12,7 @@ from torch import nn
 
 from inference import artifact
 from inference.artifact_model import prepare
-from inference.candidates import engines
+from inference.engines.candidates import engines
 from inference.settings import Settings
 from tests.unit.inference.conftest import SHAPE, export, facts, make_manifest
 

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
-from inference.decode import choose, decoders
-from inference.errors import RequestError
-from inference.schema import InputSchema
-from inference.table import Column
+from inference.formats.decode import choose, decoders
+from inference.http.errors import RequestError
+from inference.manifests.schema import InputSchema
+from inference.manifests.table import Column
 
 SCHEMA = InputSchema(kind="image", name="image", dtype="float32", shape=(4, 3), minimum=0.0, maximum=10.0)
 MEDIA = tuple(decoders(SCHEMA))

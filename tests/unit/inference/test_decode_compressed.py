@@ -6,8 +6,8 @@ import zlib
 
 import pytest
 
-from inference.decode_compressed import unpacked
-from inference.errors import RequestError
+from inference.formats.decode_compressed import unpacked
+from inference.http.errors import RequestError
 
 BODY = b'{"instances": [1, 2, 3]}' * 10
 LIMIT_BYTES = 1000

@@ -6,11 +6,11 @@ import numpy as np
 import orjson
 import pytest
 
-from inference.decode import JSON, JSON_LINES, decoders
-from inference.errors import RequestError
-from inference.schema import InputSchema
-from inference.table import Column
-from inference.tokenizer import Tokenizer
+from inference.formats.decode import JSON, JSON_LINES, decoders
+from inference.http.errors import RequestError
+from inference.manifests.schema import InputSchema
+from inference.manifests.table import Column
+from inference.manifests.tokenizer import Tokenizer
 
 LINES = JSON_LINES[0]
 IMAGE = InputSchema(kind="image", name="image", dtype="float32", shape=(2, 3), minimum=0.0, maximum=10.0)

@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 
 from inference import artifact
-from inference.decode import decoders
-from inference.errors import RequestError
-from inference.schema import InputSchema
+from inference.formats.decode import decoders
+from inference.http.errors import RequestError
+from inference.manifests.schema import InputSchema
 
 SCHEMA = InputSchema(kind="image", name="image", dtype="float32", shape=(4, 3), minimum=0.0, maximum=10.0)
 PHOTO = InputSchema(kind="image", name="photo", dtype="float32", shape=(5, 6, 3), minimum=0.0, maximum=255.0)

@@ -8,11 +8,11 @@ import zipfile
 import numpy as np
 import pytest
 
-from inference.decode import decoders
-from inference.decode_npz import MAX_UNPACKED_BYTES
-from inference.errors import RequestError
-from inference.schema import InputSchema
-from inference.tokenizer import Tokenizer
+from inference.formats.decode import decoders
+from inference.formats.decode_npz import MAX_UNPACKED_BYTES
+from inference.http.errors import RequestError
+from inference.manifests.schema import InputSchema
+from inference.manifests.tokenizer import Tokenizer
 
 SCHEMA = InputSchema(kind="image", name="image", dtype="float32", shape=(4, 3), minimum=0.0, maximum=10.0)
 NPZ = "application/x-npz"

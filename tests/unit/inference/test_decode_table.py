@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference.decode import decoders
-from inference.errors import RequestError
-from inference.schema import InputSchema
-from inference.table import Column
+from inference.formats.decode import decoders
+from inference.http.errors import RequestError
+from inference.manifests.schema import InputSchema
+from inference.manifests.table import Column
 
 COLUMNS = (Column(name="age"), Column(name="colour", categories=("red", "blue, dark", "3")), Column(name="size"))
 SCHEMA = InputSchema(kind="table", name="row", dtype="float32", shape=(3,), columns=COLUMNS)

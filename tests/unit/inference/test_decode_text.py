@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference.decode import choose, decoders
-from inference.errors import RequestError
-from inference.schema import InputSchema
-from inference.tokenizer import Tokenizer
+from inference.formats.decode import choose, decoders
+from inference.http.errors import RequestError
+from inference.manifests.schema import InputSchema
+from inference.manifests.tokenizer import Tokenizer
 
 SCHEMA = InputSchema(kind="text", name="text", dtype="int64", shape=(4,), tokenizer="tokenizer.json")
 TOKENIZER = Tokenizer.train(["good bad !"], 10)

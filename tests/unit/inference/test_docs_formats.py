@@ -21,8 +21,8 @@ import numpy as np
 import orjson
 import pytest
 
-from inference.kserve import routes
-from inference.messages import Request, Response
+from inference.formats.kserve import routes
+from inference.http.messages import Request, Response
 from tests.unit.inference.serving import Answer, Served, generator, images, tables, texts
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "serving-formats.md"
@@ -129,8 +129,8 @@ def test_the_page_has_examples_of_every_model() -> None:
 
 
 def test_every_content_type_of_every_model_is_on_the_page() -> None:
-    from inference.decode import decoders
-    from inference.encode import encoders
+    from inference.formats.decode import decoders
+    from inference.formats.encode import encoders
 
     page = PAGE.read_text(encoding="utf-8")
     for build in MODELS.values():

@@ -8,9 +8,20 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from inference.encode import CSV, JSON, NPY, NPZ, encoders, image_to_png, lines_first, scores_to_csv, to_csv, to_npy
-from inference.manifest import Manifest
-from inference.schema import InputSchema
+from inference.formats.encode import (
+    CSV,
+    JSON,
+    NPY,
+    NPZ,
+    encoders,
+    image_to_png,
+    lines_first,
+    scores_to_csv,
+    to_csv,
+    to_npy,
+)
+from inference.manifests.manifest import Manifest
+from inference.manifests.schema import InputSchema
 from tests.unit.inference.conftest import manifest_of
 
 SCORES = np.array([[0.1, 0.7, 0.2], [0.5, 0.25, 0.25]], np.float32)

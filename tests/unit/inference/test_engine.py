@@ -11,9 +11,9 @@ import torch
 from onnx import TensorProto
 
 from inference import artifact
-from inference.engine import TorchEngine, engine_for
-from inference.engine_onnx import OnnxEngine
-from inference.prove import prove
+from inference.engines.engine import TorchEngine, engine_for
+from inference.engines.engine_onnx import OnnxEngine
+from inference.engines.prove import prove
 from tests.unit.inference.conftest import facts, labelled, manifest_of
 from tests.unit.inference.onnx_model import WEIGHT, gemm
 

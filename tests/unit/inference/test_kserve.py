@@ -8,16 +8,16 @@ import numpy as np
 import orjson
 import pytest
 
-from inference.encode import Encoded
-from inference.errors import RequestError
-from inference.kserve import routes
-from inference.manifest import Manifest
-from inference.messages import Request, Response
-from inference.negotiate import negotiate
-from inference.schema import InputSchema
-from inference.service import Call, Service, service_for
-from inference.table import Column
-from inference.tokenizer import Tokenizer
+from inference.formats.encode import Encoded
+from inference.formats.kserve import routes
+from inference.formats.service import Call, Service, service_for
+from inference.http.errors import RequestError
+from inference.http.messages import Request, Response
+from inference.http.negotiate import negotiate
+from inference.manifests.manifest import Manifest
+from inference.manifests.schema import InputSchema
+from inference.manifests.table import Column
+from inference.manifests.tokenizer import Tokenizer
 from tests.unit.inference.conftest import manifest_of
 
 JSON, OCTETS = "application/json", "application/octet-stream"

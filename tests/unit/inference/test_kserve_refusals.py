@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from inference.errors import RequestError
+from inference.http.errors import RequestError
 from tests.unit.inference.test_kserve import (
     BATCH,
     CLASSIFY,

@@ -13,12 +13,12 @@ import orjson
 import pytest
 
 from inference.artifact import ArtifactError
-from inference.errors import RequestError, bad_request
-from inference.messages import Cancel, Handler, Request, Respond, Response, error_response
+from inference.http.errors import RequestError, bad_request
+from inference.http.messages import Cancel, Handler, Request, Respond, Response, error_response
+from inference.many_models.api import Loaded, Models
+from inference.many_models.memory import BASE_BYTES, MIB, Machine, MemoryBudget, NoMemoryError, estimate
 from inference.metrics import Metrics, SharedTable
-from inference.models_api import Loaded, Models
-from inference.models_memory import BASE_BYTES, MIB, Machine, MemoryBudget, NoMemoryError, estimate
-from inference.user_model import load as load_user_model
+from inference.user_code.model import load as load_user_model
 from tests.unit.inference.user_code import document, with_code
 
 LIMIT_SECONDS = 20.0

@@ -2,8 +2,8 @@
 
 import pytest
 
-from inference.errors import RequestError
-from inference.negotiate import negotiate
+from inference.http.errors import RequestError
+from inference.http.negotiate import negotiate
 
 OFFERED = ("application/json", "text/csv", "application/x-npy")
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from inference import plan
-from inference.plan import learn
+from inference.engines import plan
+from inference.engines.plan import learn
 
 INSTANCE = np.zeros((1, 3), np.float32)
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from inference.artifact import ArtifactError
-from inference.program import GraphProgram, load_program
+from inference.engines.program import GraphProgram, load_program
 from tests.unit.inference.conftest import export
 from tests.unit.inference.zoo import MODELS, colour
 
@@ -38,7 +38,7 @@ def test_every_kind_of_graph_is_run_without_torch_export_and_gives_the_same_bits
 def test_no_graph_needs_the_compiler_to_be_imported(zoo: Path) -> None:
     code = (
         "import pathlib, sys\n"
-        "from inference.program import load_program\n"
+        "from inference.engines.program import load_program\n"
         f"for path in pathlib.Path({str(zoo)!r}).glob('*.pt2'): load_program(path)\n"
         "print([name for name in ('torch._dynamo', 'torch.export._trace', 'sympy') if name in sys.modules])"
     )

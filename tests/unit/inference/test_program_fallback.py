@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from inference.artifact import ArtifactError
-from inference.program import GraphProgram, load_program
+from inference.engines.program import GraphProgram, load_program
 from tests.unit.inference.conftest import export
 from tests.unit.inference.test_program import changed, changed_model
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from inference import artifact
-from inference.manifest import as_document, parse
+from inference.manifests.manifest import as_document, parse
 from tests.unit.inference.conftest import manifest_of
 
 RECORD = {"sha256": "a" * 64, "size_bytes": 1}

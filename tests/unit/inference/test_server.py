@@ -17,12 +17,12 @@ from torch import nn
 
 from inference.artifact import ArtifactError
 from inference.artifact_model import Prepared
-from inference.connection import Connection
-from inference.loading import load_model
-from inference.plan import BatchPlan
+from inference.engines.plan import BatchPlan
+from inference.http.connection import Connection
+from inference.processes.loading import load_model
+from inference.processes.worker import Startable
 from inference.server import Server
 from inference.settings import Settings
-from inference.worker import Startable
 
 BODY = orjson.dumps({"instances": np.ones((1, 4, 3)).tolist()})
 PING = b"GET /ping HTTP/1.1\r\nHost: x\r\n\r\n"

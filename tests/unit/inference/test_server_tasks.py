@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 
 from inference import artifact
-from inference.program import load_program
+from inference.engines.program import load_program
 from inference.server import Server
 from tests.unit.inference.conftest import labelled, manifest_of
 from tests.unit.inference.onnx_model import gemm

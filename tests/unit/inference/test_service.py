@@ -11,10 +11,10 @@ import pytest
 from PIL import Image
 
 from inference import artifact
-from inference.errors import RequestError
-from inference.messages import Request
-from inference.negotiate import negotiate
-from inference.service import Call, Service, service_for
+from inference.formats.service import Call, Service, service_for
+from inference.http.errors import RequestError
+from inference.http.messages import Request
+from inference.http.negotiate import negotiate
 from tests.unit.inference.conftest import LABELS, manifest_of
 
 SCHEMA = artifact.InputSchema(kind="image", name="image", dtype="float32", shape=(4, 3), minimum=0.0, maximum=10.0)

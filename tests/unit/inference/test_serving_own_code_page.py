@@ -15,13 +15,13 @@ from typing import NamedTuple
 import pytest
 
 from inference.artifact import ArtifactError
-from inference.errors import RequestError
-from inference.messages import Request, Response, error_response
+from inference.http.errors import RequestError
+from inference.http.messages import Request, Response, error_response
+from inference.many_models.api import Models
+from inference.many_models.memory import MemoryBudget
 from inference.metrics import Metrics, SharedTable
 from inference.model import Model
-from inference.models_api import Models
-from inference.models_memory import MemoryBudget
-from inference.user_model import load
+from inference.user_code.model import load
 from tests.unit.inference.user_code import invoke, on_loop
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "serving-own-code.md"
@@ -147,7 +147,7 @@ async def _ask(models: Models, asked: Request) -> Response:
 
 
 def test_every_function_is_on_the_page() -> None:
-    from inference.user_code_functions import ARGUMENTS
+    from inference.user_code.functions import ARGUMENTS
 
     text = PAGE.read_text()
     for name, arguments in ARGUMENTS.items():

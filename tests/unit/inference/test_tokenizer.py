@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inference.artifact import ArtifactError, Tokenizer
-from inference.tokenizer import PADDING, UNKNOWN
+from inference.manifests.tokenizer import PADDING, UNKNOWN
 
 ROOT = Path(__file__).resolve().parents[3]
 TEXTS = ["The cat, the dog.", "A cat! A cat?", "dogs & cats"]

@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 from inference.artifact import ArtifactError
-from inference.messages import Response
-from inference.user_model import load
+from inference.http.messages import Response
+from inference.user_code.model import load
 from tests.unit.inference.user_code import (
     CSV,
     JSON,

@@ -7,7 +7,7 @@ import orjson
 import pytest
 
 from inference.artifact import ArtifactError
-from inference.user_model import has_user_code, load
+from inference.user_code.model import has_user_code, load
 from tests.unit.inference.user_code import answer, document, on_loop, request, with_code, write
 
 SERVE = """

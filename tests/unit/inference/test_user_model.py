@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from inference import user_model
-from inference.messages import Response
+from inference.http.messages import Response
 from inference.metrics import Metrics, SharedTable
 from inference.model import Model
-from inference.user_model import load
+from inference.user_code import model as user_model
+from inference.user_code.model import load
 from tests.unit.inference.user_code import (
     CSV,
     JSON,

@@ -8,11 +8,11 @@ from typing import Any
 
 import orjson
 
-from inference.errors import RequestError
-from inference.messages import Request, Respond, Response, error_response
+from inference.http.errors import RequestError
+from inference.http.messages import Request, Respond, Response, error_response
 from inference.metrics import Metrics, SharedTable
 from inference.model import Model
-from inference.user_model import PreparedUserModel, load
+from inference.user_code.model import PreparedUserModel, load
 
 JSON, CSV, NPY = "application/json", "text/csv", "application/x-npy"
 LIMIT_SECONDS = 20.0

@@ -1,0 +1,1 @@
+"""Who does the work: the supervisor, the process that loads the model, and the workers forked from it."""
