@@ -75,8 +75,8 @@ class Artifact:
     version: str
     """First 12 hex digits of the manifest's sha256: it covers every file by their hashes."""
 
-    def program(self, name: str = "predict") -> "Callable[[Tensor], Tensor]":
-        """A program of torch.export as a function of a batch: the schema's raw values, or latents for `decode`.
+    def program(self, name: str = "predict", device: str = "cpu") -> "Callable[[Tensor], Tensor]":
+        """A program of torch.export as a function of a batch on `device`: the schema's raw values, or latents.
 
         Imports torch. Raises ArtifactError where the file is another format or no program of one tensor.
         """
@@ -85,7 +85,7 @@ class Artifact:
         path = self.path(name)
         if path.suffix != ".pt2":
             raise ArtifactError(f"{path} is no torch.export archive; run it with Artifact.run")
-        return load_program(path)
+        return load_program(path, device)
 
     def run(self, name: str, batch: "NDArray[Any]") -> "NDArray[np.float32]":
         """The program `name` on a numpy batch, whatever its format; float32 (N, ...) comes back.

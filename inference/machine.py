@@ -10,6 +10,7 @@ from inference.settings import Settings
 
 CGROUP = Path("/sys/fs/cgroup")
 CGROUP_CPU_MAX = CGROUP / "cpu.max"
+DEVICES = Path("/dev")
 NO_LIMIT = 2**62
 # What PyTorch with a small model takes once, and what each worker forked from it takes for itself, as measured.
 FIRST_BYTES, WORKER_BYTES = 384 * 2**20, 128 * 2**20
@@ -32,12 +33,19 @@ def cpu_limit(cpu_max: Path = CGROUP_CPU_MAX) -> int:
     return max(1, available)
 
 
+def uses_gpu(settings: Settings) -> bool:
+    """Whether the model goes onto a GPU: as set, or where the driver shows one. Asks no library, which could not be
+    forked after."""
+    return settings.device == "cuda" or (settings.device == "auto" and any(DEVICES.glob("nvidia[0-9]*")))
+
+
 def workers_for(settings: Settings) -> int:
     """Processes that serve: as set, or one for each CPU as far as the memory reaches.
 
-    Two of one thread beat one of two where both are kept busy. Of many models each is loaded into one process only.
+    Two of one thread beat one of two where both are kept busy. Of many models each is loaded into one process only, and
+    one process keeps a GPU busy.
     """
-    if settings.multi_model:
+    if settings.multi_model or (uses_gpu(settings) and not settings.workers):
         return 1
     fitting = max(1, (memory_limit() - FIRST_BYTES) // WORKER_BYTES)
     return settings.workers or min(cpu_limit(), fitting)

@@ -6,7 +6,8 @@
 | SAGEMAKER_BIND_TO_PORT | TCP port on 0.0.0.0 | 8080 |
 | SLIPWAY_MAX_BODY_MIB | largest request body | 25, SageMaker's own limit for real-time endpoints |
 | SLIPWAY_ENGINE | `auto` (the fastest in the artifact), `torch`, `onnx` or `compiled` (torch.compile) | auto |
-| SLIPWAY_WORKERS | processes that serve; 0: one for each CPU, as far as the memory reaches | 0 |
+| SLIPWAY_DEVICE | `auto` (a GPU where there is one, which only the engine `torch` uses), `cpu` or `cuda` | auto |
+| SLIPWAY_WORKERS | processes that serve; 0: one for each CPU, as far as the memory reaches; with a GPU one | 0 |
 | SLIPWAY_THREADS | threads of the arithmetic in each worker; 0: CPUs / workers | 0 |
 | SLIPWAY_MAX_BATCH | most instances in one call of the model | 32 |
 | SLIPWAY_BATCH_TARGET_MILLISECONDS | longest call of the model that batches are made for | 250 |
@@ -30,6 +31,7 @@ from pathlib import Path
 
 MIB = 2**20
 DEFAULT_BASE_DIR = "/opt/ml"
+DEVICES = ("auto", "cpu", "cuda")
 ENGINES = ("auto", "torch", "onnx", "compiled")
 
 
@@ -47,6 +49,7 @@ class Settings:
     max_body_bytes: int = 25 * MIB
     max_header_bytes: int = 32 * 1024
     engine: str = "auto"
+    device: str = "auto"
     workers: int = 0
     threads: int = 0
     max_batch: int = 32
@@ -88,6 +91,7 @@ _VARIABLES: dict[str, tuple[str, type[int] | type[float], float, float, int]] = 
 # variable: (field, pattern, words for it)
 _WORDS = {
     "SLIPWAY_ENGINE": ("engine", "|".join(ENGINES), f"one of {', '.join(ENGINES)}"),
+    "SLIPWAY_DEVICE": ("device", "|".join(DEVICES), f"one of {', '.join(DEVICES)}"),
     "SLIPWAY_MODEL_NAME": ("model_name", r"[A-Za-z0-9._-]{1,64}", "1 to 64 letters, digits, and any of . _ -"),
 }
 

@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 
 from inference.artifact import Artifact, ArtifactError
 from inference.engines.engine import Engine, TorchEngine
-from inference.machine import threads_for
+from inference.machine import threads_for, uses_gpu
 from inference.settings import Settings
 
 SUFFIXES = {"torch": ".pt2", "onnx": ".onnx"}
@@ -24,8 +24,10 @@ def engines(artifact: Artifact, settings: Settings) -> list[tuple[str, Make]]:
     """
     threads = threads_for(settings)
     formats = {name: _programs(artifact, suffix) for name, suffix in SUFFIXES.items()}
+    gpu = uses_gpu(settings)
     makers: dict[str, Callable[[Artifact], Engine]] = {
         "torch": lambda artifact: TorchEngine(artifact, threads),
+        "cuda": lambda artifact: _on_gpu(artifact, threads),
         "onnx": lambda artifact: _onnx(artifact, threads),
         "compiled": lambda artifact: _compiled(artifact, threads),
     }
@@ -37,9 +39,12 @@ def engines(artifact: Artifact, settings: Settings) -> list[tuple[str, Make]]:
                 f"SLIPWAY_ENGINE is {settings.engine}, but the artifact has programs for {there} only; unset it, or "
                 "train with the hyperparameter formats=pt2+onnx"
             )
-        return [(settings.engine, lambda: makers[settings.engine](_having(artifact, programs)))]
+        names = ["cuda", "torch"] if gpu and settings.engine == "torch" else [settings.engine]
+        return [(name, lambda name=name: makers[name](_having(artifact, programs))) for name in names]  # type: ignore[misc]
     found = {name: programs for name, programs in formats.items() if programs}
     order = sorted(found, key=lambda name: _seconds(artifact, found[name]))
+    if gpu and "torch" in found:
+        found, order = {**found, "cuda": found["torch"]}, ["cuda", *order]
     return [(name, lambda name=name: makers[name](_having(artifact, found[name]))) for name in order]  # type: ignore[misc]
 
 
@@ -61,6 +66,14 @@ def _seconds(artifact: Artifact, programs: dict[str, str]) -> float:
 
 def _having(artifact: Artifact, programs: dict[str, str]) -> Artifact:
     return replace(artifact, manifest=replace(artifact.manifest, programs=programs))
+
+
+def _on_gpu(artifact: Artifact, threads: int) -> Engine:
+    """On the first GPU; ArtifactError where that fails, for the CPU can still serve."""
+    try:
+        return TorchEngine(artifact, threads, "cuda")
+    except Exception as error:  # no driver, no memory, an operator without a kernel: the libraries raise all kinds
+        raise ArtifactError(f"the GPU cannot be used ({type(error).__name__}: {str(error)[:200]})") from error
 
 
 def _onnx(artifact: Artifact, threads: int) -> Engine:

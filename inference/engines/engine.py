@@ -32,9 +32,9 @@ class Engine(Protocol):
 
 
 class TorchEngine:
-    """Exported programs on the CPU, in inference mode."""
+    """Exported programs in inference mode, on the CPU or on the GPU `device`."""
 
-    def __init__(self, artifact: Artifact, threads: int | None = None) -> None:
+    def __init__(self, artifact: Artifact, threads: int | None = None, device: str = "cpu") -> None:
         """`threads` of the arithmetic; None leaves this process's setting alone. Raises ArtifactError."""
         import torch
 
@@ -42,7 +42,8 @@ class TorchEngine:
         warnings.filterwarnings("ignore", "The given NumPy array is not writable", UserWarning)
         if threads is not None:
             torch.set_num_threads(threads)
-        self.name = f"torch {torch.__version__}"
+        self.name = f"torch {torch.__version__}" + ("" if device == "cpu" else f" on {device}")
+        self._device = device
         self.programs: Mapping[str, Program] = {
             name: self._program(artifact, name) for name in artifact.manifest.programs
         }
@@ -54,14 +55,24 @@ class TorchEngine:
     def _program(self, artifact: Artifact, name: str) -> Program:
         import torch
 
-        program, inference_mode, from_numpy = artifact.program(name), torch.inference_mode, torch.from_numpy
+        program, inference_mode, from_numpy = (
+            artifact.program(name, self._device),
+            torch.inference_mode,
+            torch.from_numpy,
+        )
+        device = self._device
+
+        def run_on_device(batch: Batch) -> Output:
+            with inference_mode():
+                outputs: Output = program(from_numpy(batch).to(device, non_blocking=True)).cpu().numpy()
+            return outputs
 
         def run(batch: Batch) -> Output:
             with inference_mode():
                 outputs: Output = program(from_numpy(batch)).numpy()
             return outputs
 
-        return run
+        return run if device == "cpu" else run_on_device
 
 
 def engine_for(artifact: Artifact, threads: int | None = None) -> Engine:

@@ -11,8 +11,8 @@ import numpy as np
 
 from inference.engines.engine import Batch, Program
 
-BUDGET_SECONDS = 0.15
-SIZE_SECONDS = 0.01  # for calls of one size, but no less than CALLS
+BUDGET_SECONDS = 0.1
+SIZE_SECONDS = 0.005  # for calls of one size, but no less than CALLS
 CALLS = 3  # the first one sets the arithmetic library up
 # Times of some milliseconds stray by a third on a shared machine, and too small batches cost more than too large ones.
 WORSE, WORSE_SIZES = 1.3, 2

@@ -59,13 +59,18 @@ class _Step(NamedTuple):
     unused_after: list[int]  # registers that no later step reads
 
 
-def load_program(path: Path) -> Callable[[Tensor], Tensor]:
-    """The program in `path` as a function of one tensor; raises ArtifactError where there is none."""
+def load_program(path: Path, device: str = "cpu") -> Callable[[Tensor], Tensor]:
+    """The program in `path` as a function of one tensor on `device`; raises ArtifactError where there is none.
+
+    Programs are written down for the CPU; those that only torch.export can read stay there.
+    """
     try:
         with Archive(path) as archive:
             try:
-                return GraphProgram(archive)
+                return GraphProgram(archive, torch.device(device))
             except UnsupportedGraphError:
+                if device != "cpu":
+                    raise
                 from inference.engines.program_fallback import load_with_torch_export
 
                 return load_with_torch_export(archive)
@@ -79,13 +84,13 @@ def load_program(path: Path) -> Callable[[Tensor], Tensor]:
 class GraphProgram:
     """A straight-line graph of aten operators; call it with one tensor, get one."""
 
-    def __init__(self, archive: Archive) -> None:
+    def __init__(self, archive: Archive, device: torch.device) -> None:
         version = archive.model["schema_version"]
         if version["major"] != SCHEMA_MAJOR:
             raise UnsupportedGraphError(f"schema version {version}")
         module = archive.model["graph_module"]
         constants, source = _bind_inputs(module["signature"]["input_specs"], archive.tensors())
-        builder = _Builder(constants, source)
+        builder = _Builder({name: _moved(tensor, device) for name, tensor in constants.items()}, source, device)
         for node in module["graph"]["nodes"]:
             builder.add(node)
         self._output = builder.find(_single(module["signature"]["output_specs"], "user_output"))
@@ -118,8 +123,9 @@ class GraphProgram:
 class _Builder:
     """Turns nodes into steps, and names into registers; register 0 is the input."""
 
-    def __init__(self, constants: dict[str, Tensor], source: str) -> None:
+    def __init__(self, constants: dict[str, Tensor], source: str, device: torch.device) -> None:
         self._constants = constants
+        self._device = device
         self._registers = {source: 0}
         self._steps: list[_Step] = []
         self._last_use: dict[int, int] = {}
@@ -168,6 +174,8 @@ class _Builder:
         """A weight where it is one, a _Register for what is computed, anything else as it is."""
         if isinstance(value, list):
             return [self._resolve(item) for item in value]
+        if isinstance(value, torch.device):
+            return self._device
         if not isinstance(value, Reference):
             return value
         if value.name in self._constants:
@@ -190,6 +198,14 @@ class _Builder:
 
 class _Register(NamedTuple):
     number: int
+
+
+def _moved(tensor: Tensor, device: torch.device) -> Tensor:
+    """A weight on `device`, still one that wants a gradient where it was."""
+    if tensor.device == device:
+        return tensor
+    moved = tensor.detach().to(device)
+    return torch.nn.Parameter(moved, requires_grad=tensor.requires_grad) if tensor.requires_grad else moved
 
 
 def _has_registers(value: Any) -> bool:

@@ -9,6 +9,7 @@ import asyncio
 import functools
 import logging
 import socket
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Protocol, cast
 
@@ -265,8 +266,11 @@ class Connection(asyncio.Protocol):
         self._transport.write_eof()
 
 
-def accept(host: Host, client: socket.socket, tasks: set[asyncio.Task[None]]) -> None:
-    """Serve a connection that another process, or another part of this one, has accepted; `tasks` keeps the work."""
+def accept(host: Host, client: socket.socket, tasks: set[asyncio.Task[None]], gone: Callable[[], None]) -> None:
+    """Serve a connection that another process, or another part of this one, has accepted.
+
+    `tasks` keeps the work, `gone` is called where the client has left before it began.
+    """
 
     async def connect() -> None:
         try:
@@ -274,6 +278,7 @@ def accept(host: Host, client: socket.socket, tasks: set[asyncio.Task[None]]) ->
         except OSError as error:  # it was reset meanwhile
             log.debug("a connection could not be taken over: %s", error)
             client.close()
+            gone()
 
     task = asyncio.get_running_loop().create_task(connect())
     tasks.add(task)

@@ -34,7 +34,7 @@ class Reception:
 
     def adopt(self, client: socket.socket) -> None:
         """Answer an accepted connection."""
-        accept(self, client, self._accepting)
+        accept(self, client, self._accepting, gone=lambda: None)
 
     def handle(self, request: Request, respond: Respond) -> None:
         """503, to be tried again."""

@@ -6,7 +6,7 @@ import logging
 from dataclasses import replace
 from pathlib import Path
 
-from inference.machine import keep_freed_memory, threads_for, workers_for
+from inference.machine import keep_freed_memory, threads_for, uses_gpu, workers_for
 from inference.processes.worker import Startable
 from inference.settings import Settings
 
@@ -16,11 +16,13 @@ log = logging.getLogger(__name__)
 def can_be_shared(settings: Settings) -> bool:
     """Whether a model may be loaded once and be served by processes forked after.
 
-    Neither threads of the arithmetic nor those that a user's code may start survive a fork.
+    Neither a GPU's context nor threads survive a fork, those of the arithmetic and those that a user's code may start.
     """
     from inference.user_code.model import has_user_code
 
-    return not settings.multi_model and threads_for(settings) == 1 and not has_user_code(settings.model_folder)
+    if settings.multi_model or uses_gpu(settings) or threads_for(settings) > 1:
+        return False
+    return not has_user_code(settings.model_folder)
 
 
 def load_model(settings: Settings, loop: asyncio.AbstractEventLoop | None = None) -> Startable:

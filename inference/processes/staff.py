@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from inference.machine import workers_for
 from inference.metrics import SharedTable, end_of_process, process_id
 from inference.processes import forked
 from inference.processes.channel import Channel
@@ -20,6 +19,7 @@ log = logging.getLogger(__name__)
 CHECK_SECONDS = 2.0
 HANGING_SECONDS = 10.0  # without a sign of life, on top of the request timeout
 QUICK_DEATH_SECONDS = 5.0  # after its start
+OTHER_ROWS = 2  # of the shared table: the zygote's and the supervisor's, after those of the workers
 MAX_QUICK_DEATHS = 5  # one after the other, before the server gives up
 
 
@@ -63,7 +63,7 @@ class Staff:
 
     def hire(self) -> None:
         """Have every missing worker forked."""
-        for row in range(workers_for(self._settings)):
+        for row in range(self._table.rows - OTHER_ROWS):
             if row not in self._members and not self._stopping:
                 mine, theirs = Channel.pair()
                 now = time.monotonic()

@@ -19,7 +19,7 @@ from inference.http.reception import Reception
 from inference.machine import workers_for
 from inference.metrics import Metrics, SharedTable
 from inference.processes.channel import Channel
-from inference.processes.staff import Staff
+from inference.processes.staff import OTHER_ROWS, Staff
 from inference.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -41,8 +41,7 @@ def supervise(settings: Settings) -> int:
     started = time.perf_counter()
     listener = socket.create_server((settings.host, settings.port), backlog=BACKLOG)
     listener.setblocking(False)
-    workers = workers_for(settings)
-    table = SharedTable(rows=workers + 2)  # and the zygote's, and this process's
+    table = SharedTable(rows=workers_for(settings) + OTHER_ROWS)
     channel, end = Channel.pair()
     pid = os.fork()
     if pid == 0:

@@ -44,7 +44,7 @@ class Worker:
 
     def adopt(self, client: socket.socket) -> None:
         """Serve an accepted connection."""
-        accept(self, client, self._accepting)
+        accept(self, client, self._accepting, self._left)
 
     def handle(self, request: Request, respond: Respond) -> Cancel | None:
         """Answer a request."""

@@ -13,9 +13,8 @@ PAGES = ("training", "data")
 LIMIT_SECONDS = 350
 
 
-@pytest.mark.parametrize(
-    "page", [pytest.param(page, marks=[pytest.mark.rehearsal] if page == "training" else []) for page in PAGES]
-)
+@pytest.mark.rehearsal
+@pytest.mark.parametrize("page", PAGES)
 def test_the_commands_of_the_page_run(page: str, tmp_path: Path) -> None:
     text = (ROOT / "docs" / f"{page}.md").read_text()
     script = "\n".join(re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL))

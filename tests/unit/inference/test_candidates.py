@@ -111,6 +111,16 @@ def test_an_engine_without_its_file_is_refused_with_what_there_is(pristine: Path
         prepare(settings(pristine, "onnx"))
 
 
+def test_a_gpu_comes_first_and_the_cpu_serves_where_it_fails(pristine: Path, caplog: pytest.LogCaptureFixture) -> None:
+    wanted = dataclasses.replace(settings(pristine), device="cuda")
+    assert [name for name, _ in engines(artifact.load(pristine), wanted)] == ["cuda", "torch"]
+    if torch.cuda.is_available():
+        assert prepare(wanted).facts["engine"].endswith(" on cuda")
+    else:
+        assert "on cuda" not in prepare(wanted).facts["engine"]
+        assert "the engine cuda cannot serve this artifact: the GPU cannot be used" in caplog.text
+
+
 @pytest.mark.rehearsal
 @pytest.mark.skipif(not shutil.which("c++"), reason="torch.compile needs a C++ compiler")
 def test_a_compiled_program_answers_alike(pristine: Path, model: nn.Module) -> None:

@@ -17,7 +17,7 @@ from inference.machine import resident_bytes
 from inference.server import Server
 from tests.unit.inference.test_server import Client, instances, post, run
 
-STREAMS, AT_ONCE = 3_000, 40
+STREAMS, AT_ONCE = 2_000, 40
 STATUS = re.compile(rb"HTTP/1\.1 (\d{3}) ")
 CHUNKED = (
     b"POST /invocations HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"

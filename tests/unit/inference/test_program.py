@@ -35,6 +35,17 @@ def test_every_kind_of_graph_is_run_without_torch_export_and_gives_the_same_bits
             assert torch.equal(answer, program(batch)), "the first call left something behind"
 
 
+@pytest.mark.parametrize("name", MODELS)
+def test_every_weight_and_every_new_tensor_goes_to_the_device(zoo: Path, name: str) -> None:
+    """No GPU needed: on the device `meta`, operators refuse tensors of another device, and compute shapes only."""
+    batch = MODELS[name][1](3)
+    program = load_program(zoo / f"{name}.pt2", "meta")
+    with torch.inference_mode():
+        expected = load_program(zoo / f"{name}.pt2")(batch)
+        answer = program(batch.to("meta"))
+    assert answer.device.type == "meta" and answer.shape == expected.shape and answer.dtype == expected.dtype
+
+
 def test_no_graph_needs_the_compiler_to_be_imported(zoo: Path) -> None:
     code = (
         "import pathlib, sys\n"
