@@ -4,7 +4,8 @@ import asyncio
 import socket
 from http import HTTPStatus
 
-from inference.http.connection import Connection, accept
+from inference.http.accept import accept
+from inference.http.connection import Connection
 from inference.http.errors import RequestError
 from inference.http.messages import Request, Respond, error_response
 from inference.metrics import Metrics

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import Protocol
 
 from inference.app import App
-from inference.http.connection import Connection, accept
+from inference.http.accept import accept
+from inference.http.connection import Connection
 from inference.http.messages import Cancel, Request, Respond
 from inference.metrics import Metrics
 from inference.model import Model
