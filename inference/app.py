@@ -1,6 +1,5 @@
 """The application: /ping, /metrics, /invocations and what else a model offers, on top of whatever model is loaded."""
 
-import functools
 from collections.abc import Mapping
 from http import HTTPStatus
 from time import perf_counter
@@ -8,7 +7,7 @@ from time import perf_counter
 import orjson
 
 from inference.http.errors import RequestError
-from inference.http.messages import Cancel, Handler, Request, Respond, Response, error_response
+from inference.http.messages import Abandon, Cancel, Handler, Request, Respond, Response, error_response
 from inference.metrics import REQUEST, Metrics
 from inference.model import Model
 
@@ -18,7 +17,7 @@ OUTCOMES = {
     HTTPStatus.REQUEST_TIMEOUT: "timeout",
     HTTPStatus.GATEWAY_TIMEOUT: "timeout",
 }
-PREDICTIONS = ("/infer", "/invoke")  # of KServe's V2 protocol, and of many models in one container
+PREDICTIONS = ("/invocations", "/infer", "/invoke")  # ours, KServe's, and of many models in one container
 Methods = Mapping[str, Handler]
 
 
@@ -34,10 +33,14 @@ class App:
             "/invocations": {"POST": self._invoke},
         }
 
-    def handle(self, request: Request, respond: Respond) -> Cancel | None:
+    def handle(self, request: Request, respond: Respond) -> Abandon | None:
         """Answer `request` by calling `respond` once, now or later on this loop; returns what stops the work."""
         try:
-            return self._find(request)(request, respond)
+            handler = self._find(request)
+            if request.path.endswith(PREDICTIONS):
+                return self._count(handler, request, respond)
+            handler(request, respond)
+            return None
         except RequestError as error:
             respond(error_response(error))
             return None
@@ -59,10 +62,7 @@ class App:
                 f"method {request.method} is not allowed on {request.path}; use {allowed}",
                 {"Allow": allowed},
             )
-        handler = methods[request.method]
-        if request.path.endswith(PREDICTIONS):
-            return functools.partial(self._count, handler)
-        return handler
+        return methods[request.method]
 
     def _loaded(self) -> Model:
         if self.model is None:
@@ -78,9 +78,9 @@ class App:
         respond(Response(status=HTTPStatus.OK, body=self.metrics.render(facts), content_type=PROMETHEUS))
 
     def _invoke(self, request: Request, respond: Respond) -> Cancel | None:
-        return self._count(self._loaded().invoke, request, respond)
+        return self._loaded().invoke(request, respond)
 
-    def _count(self, handler: Handler, request: Request, respond: Respond) -> Cancel | None:
+    def _count(self, handler: Handler, request: Request, respond: Respond) -> Abandon | None:
         """Let `handler` answer, and count how that went and how long it took."""
         metrics, started = self.metrics, perf_counter()
         metrics.add("requests_in_flight", 1)
@@ -101,17 +101,16 @@ class App:
 
         try:
             cancel = handler(request, answer)
-        except RequestError as error:
-            end(outcome_of(error.status))
+        except Exception as error:
+            end(outcome_of(error.status) if isinstance(error, RequestError) else "model_error")
             raise
-        if cancel is None:
-            return None
 
-        def cancelled() -> None:
-            cancel()
-            end("cancelled")
+        def abandon(outcome: str) -> None:
+            if cancel is not None:
+                cancel()
+            end(outcome)
 
-        return cancelled
+        return None if is_over and cancel is None else abandon
 
 
 def outcome_of(status: HTTPStatus) -> str:

@@ -137,11 +137,14 @@ class ArtifactModel:
             batcher.close()
 
     def _answer(self, request: Request, media: str, encode: Encoder, respond: Respond, outcome: Outcome) -> None:
-        if isinstance(outcome, Exception):
-            respond(error_response(_failure(outcome)))
-            return
         started = perf_counter()
-        encoded = encode(outcome)
+        try:
+            if isinstance(outcome, Exception):
+                raise outcome
+            encoded = encode(outcome)
+        except Exception as error:  # of this request alone: the others of its batch get their answers
+            respond(error_response(_failure(error)))
+            return
         self._metrics.observe(ENCODE, perf_counter() - started)
         if isinstance(encoded, bytes):
             encoded = Encoded(encoded, {})

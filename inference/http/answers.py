@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 
 from inference.http.errors import RequestError
-from inference.http.messages import Cancel, Response, error_response
+from inference.http.messages import Abandon, Response, error_response
 from inference.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -23,12 +23,12 @@ class Place:
     deadline: float
     queue: "Answers" = field(repr=False)
     response: Response | None = None
-    cancel: Cancel | None = None
+    abandon: Abandon | None = None
 
     def answer(self, response: Response) -> None:
         """Take the answer; what comes after the first one (the model's, once it was too late) is dropped."""
         if self.response is None:
-            self.response, self.cancel = response, None
+            self.response, self.abandon = response, None
             self.queue.send()
 
 
@@ -100,8 +100,8 @@ class Answers:
             return True
         late = [place for place in self._places if place.response is None and place.deadline < now]
         for place in late:
-            if place.cancel is not None:
-                place.cancel()
+            if place.abandon is not None:
+                place.abandon("timeout")
             seconds = self._settings.request_timeout
             place.answer(
                 error_response(
@@ -115,8 +115,8 @@ class Answers:
         if self._stream is not None:
             self._stream.cancel()
         for place in self._places:
-            if place.cancel is not None:
-                place.cancel()
+            if place.abandon is not None:
+                place.abandon("cancelled")
         self._places.clear()
 
     async def _send_parts(self, place: Place, parts: AsyncIterator[bytes]) -> None:

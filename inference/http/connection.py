@@ -15,7 +15,7 @@ import httptools
 
 from inference.http.answers import Answers
 from inference.http.errors import RequestError
-from inference.http.messages import Cancel, Request, Respond, error_response
+from inference.http.messages import Abandon, Request, Respond, error_response
 from inference.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ class Host(Protocol):
     settings: Settings
     one_request: bool
 
-    def handle(self, request: Request, respond: Respond) -> Cancel | None:
+    def handle(self, request: Request, respond: Respond) -> Abandon | None:
         """Answer a request by calling `respond` once, now or later."""
 
     def opened(self, connection: "Connection") -> None:
@@ -180,7 +180,7 @@ class Connection(asyncio.Protocol):
             body=self._body[0] if len(self._body) == 1 else b"".join(self._body),
         )
         try:
-            place.cancel = self._host.handle(request, place.answer)
+            place.abandon = self._host.handle(request, place.answer)
         except Exception:  # a defect of ours: this client gets 500, the others go on
             log.exception("a request could not be handled")
             failure = RequestError(HTTPStatus.INTERNAL_SERVER_ERROR, "the server failed on this request")

@@ -53,6 +53,8 @@ Respond = Callable[[Response], None]
 """Called once for each request, on the event loop."""
 Cancel = Callable[[], None]
 """Called when the client has gone before its answer."""
+Abandon = Callable[[str], None]
+"""Called when nobody waits for the answer any more, with the outcome to count: `cancelled` or `timeout`."""
 Handler = Callable[[Request, Respond], Cancel | None]
 """Answers a request now or later; raises RequestError."""
 

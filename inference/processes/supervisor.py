@@ -15,7 +15,7 @@ import time
 
 import uvloop
 
-from inference.http.reception import Reception
+from inference.http.reception import LOADING, Reception
 from inference.machine import workers_for
 from inference.metrics import Metrics, SharedTable
 from inference.processes.channel import Channel
@@ -153,6 +153,6 @@ class Supervisor:
         self._reception.reason = (
             f"{self._settings.max_connections} connections are open, which is the limit (SLIPWAY_MAX_CONNECTIONS)"
             if is_full
-            else "the model is still loading"
+            else LOADING
         )
         self._reception.adopt(client)

@@ -9,7 +9,7 @@ from typing import Protocol
 from inference.app import App
 from inference.http.accept import accept
 from inference.http.connection import Connection
-from inference.http.messages import Cancel, Request, Respond
+from inference.http.messages import Abandon, Request, Respond
 from inference.metrics import Metrics
 from inference.model import Model
 from inference.settings import Settings
@@ -47,7 +47,7 @@ class Worker:
         """Serve an accepted connection."""
         accept(self, client, self._accepting, self._left)
 
-    def handle(self, request: Request, respond: Respond) -> Cancel | None:
+    def handle(self, request: Request, respond: Respond) -> Abandon | None:
         """Answer a request."""
         return self.app.handle(request, respond)
 

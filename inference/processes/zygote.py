@@ -4,6 +4,7 @@ A forked worker is ready in some 20 ms with weights that are loaded, proven and 
 replaced, and ten workers need hardly more memory than one. It lives until its supervisor closes the channel.
 """
 
+import logging
 import os
 import signal
 import socket
@@ -18,6 +19,8 @@ from inference.processes.parent import die_with_parent
 from inference.processes.worker import Startable
 from inference.settings import Settings
 
+log = logging.getLogger(__name__)
+
 READY = b"r"
 EXIT_REFUSED, EXIT_BROKEN = 1, 70
 
@@ -26,6 +29,16 @@ Work = Callable[[socket.socket, Settings, SharedTable, int, Startable | None], N
 
 def live(end: socket.socket, settings: Settings, table: SharedTable, work: Work) -> NoReturn:
     """Load, say so, and fork a worker for each row number that comes with a socket; never returns."""
+    try:
+        _live(end, settings, table, work)
+    except ArtifactError as error:
+        leave(f"serve: {error}", EXIT_REFUSED)
+    except Exception:  # nor may it reach the handlers of the process that this one was forked from
+        log.exception("the process that loads the model failed")
+        leave("", EXIT_BROKEN)
+
+
+def _live(end: socket.socket, settings: Settings, table: SharedTable, work: Work) -> NoReturn:
     die_with_parent()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)  # the supervisor decides
@@ -33,10 +46,7 @@ def live(end: socket.socket, settings: Settings, table: SharedTable, work: Work)
     Metrics(table, row=table.rows - 2)  # so that its memory is counted
     model = None
     if can_be_shared(settings):
-        try:
-            model = load_model(settings)
-        except ArtifactError as error:
-            leave(f"serve: {error}", EXIT_REFUSED)
+        model = load_model(settings)
         announce(model, settings)
     end.send(READY)
     while True:

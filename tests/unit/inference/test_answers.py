@@ -168,11 +168,25 @@ def test_a_model_that_does_not_answer_in_time_is_504_and_may_come_too_late() -> 
         length = int(head.lower().partition(b"content-length: ")[2].split(b"\r")[0])
         assert "has not answered in 0.2 s" in json.loads(await reader.readexactly(length))["error"]
         assert cancelled == [True]
+        assert 'slipway_requests_total{outcome="timeout"} 1' in metrics.render({}).decode()
         responds[0](Response(status=HTTPStatus.OK, body=b"late"))
         writer.write(b"GET /ping HTTP/1.1\r\nHost: x\r\n\r\n")
         assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200")
 
     run(never, test, request_timeout=0.2)
+
+
+def test_a_defect_is_500_and_counted_and_the_server_goes_on() -> None:
+    def defect(request: Request, respond: Respond) -> None:
+        raise ZeroDivisionError
+
+    async def test(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, metrics: Metrics) -> None:
+        writer.write(POST)
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 500")
+        text = metrics.render({}).decode()
+        assert 'slipway_requests_total{outcome="model_error"} 1' in text and "slipway_requests_in_flight 0" in text
+
+    run(defect, test)
 
 
 def test_a_client_that_leaves_stops_the_work() -> None:

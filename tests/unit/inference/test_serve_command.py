@@ -65,6 +65,16 @@ def test_a_refused_artifact_ends_with_1_and_one_clear_line(base: Path, damage: s
     assert errors.startswith("serve: ") and "model.pt2" in errors and len(errors.splitlines()) == 1
 
 
+def test_a_failure_of_the_loading_process_is_its_own_and_not_of_the_port(base: Path) -> None:
+    manifest = base / "model" / "manifest.json"
+    manifest.unlink()
+    manifest.mkdir()  # reading it is an OSError, as listening at a taken port is
+    with _serve(base, _free_port()) as process:
+        _, errors = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert "cannot listen" not in errors and "manifest.json" in errors
+
+
 def test_a_port_in_use_and_bad_settings_are_told_at_once(base: Path) -> None:
     with socket.create_server(("0.0.0.0", 0)) as other:
         port = other.getsockname()[1]
