@@ -10,20 +10,16 @@ import platform
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from inference.machine import CGROUP, MEMORY_LIMITS, memory_limit
+
 MIB = 2**20
 WEIGHT_FACTOR = 1.5  # the weights, and what a batch needs beside them
 BASE_BYTES = 64 * MIB  # code, buffers and threads of any model, however small
 MEMINFO = Path("/proc/meminfo")
-CGROUP = Path("/sys/fs/cgroup")
-# (limit, use, statistics, the statistics' word for file pages that the kernel gives back) of cgroup v2 and v1
-_FILES = (
-    ("memory.max", "memory.current", "memory.stat", "inactive_file"),
-    (
-        "memory/memory.limit_in_bytes",
-        "memory/memory.usage_in_bytes",
-        "memory/memory.stat",
-        "total_inactive_file",
-    ),
+# (use, statistics, the statistics' word for file pages that the kernel gives back) beside each of MEMORY_LIMITS
+_USES = (
+    ("memory.current", "memory.stat", "inactive_file"),
+    ("memory/memory.usage_in_bytes", "memory/memory.stat", "total_inactive_file"),
 )
 
 
@@ -45,12 +41,11 @@ class Machine:
         return max(0, min([_available(self.meminfo), *self._left_in_cgroup()]))
 
     def _left_in_cgroup(self) -> list[int]:
-        for limit, use, statistics, reclaimable in _FILES:
+        for limit, (use, statistics, reclaimable) in zip(MEMORY_LIMITS, _USES, strict=True):
             files = [self.cgroup / name for name in (limit, use, statistics)]
             if all(file.is_file() for file in files):
-                text = files[0].read_text().strip()
                 used = int(files[1].read_text()) - _number(files[2], reclaimable)
-                return [] if text == "max" else [int(text) - used]
+                return [memory_limit(self.cgroup) - used]
         return []
 
 

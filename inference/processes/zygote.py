@@ -1,6 +1,6 @@
 """The process that loads the model once and forks the workers, which share its memory.
 
-A forked worker is ready in some 20 ms with weights that are loaded, proven and warmed up, so one that died is soon
+A forked worker answers after some 60 ms with weights that are loaded, proven and warmed up, so one that died is soon
 replaced, and ten workers need hardly more memory than one. It lives until its supervisor closes the channel.
 """
 

@@ -8,6 +8,7 @@ import pytest
 
 from slipway import pulumi_cli
 from tests.e2e.checkout import Checkout
+from tests.unit.localaws import aws as embedded
 
 
 @pytest.fixture(scope="session")
@@ -16,6 +17,13 @@ def pulumi_bin() -> Path:
     folder = pulumi_cli.find()
     assert folder, "no Pulumi CLI: run tools/setup.sh dev"
     return folder
+
+
+@pytest.fixture(scope="module")
+def aws() -> Iterator[embedded.Aws]:
+    """The embedded AWS without the Pulumi program around it."""
+    with embedded.running() as (url, _):
+        yield embedded.Aws(url)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import json
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,7 @@ from torch import nn
 from inference import artifact
 from tests.unit.inference.conftest import SHAPE, Model, export, make_manifest
 from tests.unit.localaws import batch as batches
-from tests.unit.localaws.aws import Aws, running, tar_gz, unique, wait_for
+from tests.unit.localaws.aws import Aws, tar_gz, unique, wait_for
 from tests.unit.localaws.hosting import config, serverless, serving, variant
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -30,12 +29,6 @@ def predict_fn(name, greeting):
 def output_fn(prediction, accept):
     return prediction, "text/plain"
 """
-
-
-@pytest.fixture(scope="module")
-def aws() -> Iterator[Aws]:
-    with running() as (url, _):
-        yield Aws(url)
 
 
 @pytest.fixture(scope="module")

@@ -9,14 +9,14 @@ import json
 import random
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.unit.localaws.aws import Aws, running
+from tests.unit.localaws.aws import Aws
 from tests.unit.localaws.test_training import channel, unpack
 
 pytestmark = pytest.mark.rehearsal
@@ -28,12 +28,6 @@ TRAIN = f"#!/bin/sh\ncd {ROOT} && exec {sys.executable} -m training\n"
 DIES = "(grep -q 'current_host.*algo-2' /opt/ml/input/config/resourceconfig.json && sleep 12 && kill -9 0) & "
 DIGITS = {"epochs": "12", "report": "false", "log_every_steps": "1"}
 INTERRUPTIONS = 4
-
-
-@pytest.fixture(scope="module")
-def aws() -> Iterator[Aws]:
-    with running() as (url, _):
-        yield Aws(url)
 
 
 @pytest.fixture(scope="module")
