@@ -42,6 +42,7 @@ def program(settings: Settings, region: str, actions: Actions, secret_keys: Coll
     artifact = parts.served_artifact(store, registry, run)
     monitoring = parts.monitoring(store) if artifact is not None else None
     serving = parts.serving(store, network, access, image, artifact, monitoring) if artifact is not None else None
+    spending = parts.spending(store, access)
     outputs = {
         "bucket": store.bucket,
         "kms_key": store.kms_key_arn,
@@ -57,6 +58,8 @@ def program(settings: Settings, region: str, actions: Actions, secret_keys: Coll
         "topic": monitoring and monitoring.topic,
         "alarms": monitoring and monitoring.alarms,
         "dashboard": monitoring and monitoring.dashboard,
+        "guardian": spending.guardian,
+        "budget": spending.budget,
     }
     for name, value in outputs.items():
         if value is not None:

@@ -25,6 +25,7 @@ from infra.documents import Statement, document
 from infra.network import Network
 from infra.permissions import PERMISSIONS, Known
 from infra.sections import Deploy
+from infra.teardown_role import teardown_permissions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +72,7 @@ class Access(pulumi.ComponentResource):
             provider = _provider(name, args.deploy, child)
             for job, stack, subjects in _workflows(args.deploy):
                 trusted = provider.apply(partial(trust, repository=args.deploy.repository, subjects=subjects))
-                self.roles[job] = make(job, trusted, partial(_deploy, args, stack))
+                self.roles[job] = make(job, trusted, partial(_deploy, args, stack), partial(_teardown, args, stack))
         self.register_outputs(self.roles)
 
     @property
@@ -124,7 +125,9 @@ def _role(
     job: str,
     assumed_by: Output[str],
     statements: Callable[[Known], list[Statement]],
+    more: Callable[[Known], list[Statement]] | None = None,
 ) -> Output[str]:
+    """The role's ARN; `more` are statements for which its inline policies have no room."""
     role = aws.iam.Role(
         f"{args.prefix}-{job}",
         description=f"slipway: what the {job} job of {args.prefix} may do",
@@ -139,8 +142,20 @@ def _role(
         policy=known.apply(lambda facts: document(statements(facts))),
         opts=child,
     )
-    # Through the policy: a job that starts before it is attached fails with AccessDenied.
-    return Output.all(role.arn, policy.id).apply(lambda pair: str(pair[0]))
+    granted = [policy.id]
+    if more:
+        managed = aws.iam.Policy(
+            f"{args.prefix}-{job}-teardown",
+            description=f"slipway: what the {job} job of {args.prefix} may do besides",
+            policy=known.apply(lambda facts: document(more(facts))),
+            opts=child,
+        )
+        attached = aws.iam.RolePolicyAttachment(
+            f"{name}-{job}-teardown", role=role.name, policy_arn=managed.arn, opts=child
+        )
+        granted.append(attached.id)
+    # Through the policies: a job that starts before they are attached fails with AccessDenied.
+    return Output.all(role.arn, *granted).apply(lambda known: str(known[0]))
 
 
 def _trust(job: str, args: AccessArgs, account: str) -> str:
@@ -191,8 +206,15 @@ def _workflows(deploy: Deploy) -> Iterator[tuple[str, str, tuple[str, ...]]]:
 
 
 def _deploy(args: AccessArgs, stack: str, known: Known) -> list[Statement]:
+    return deploy_permissions(_scope(args, stack, known))
+
+
+def _teardown(args: AccessArgs, stack: str, known: Known) -> list[Statement]:
+    return teardown_permissions(_scope(args, stack, known))
+
+
+def _scope(args: AccessArgs, stack: str, known: Known) -> Scope:
     own = not stack
-    scope = Scope(
+    return Scope(
         known=known, stack=stack or known.stack, boundary=args.permissions_boundary, audits=own and args.audits
     )
-    return deploy_permissions(scope)

@@ -5,13 +5,14 @@ Only here does the program talk to AWS itself; address and account come from the
 """
 
 import asyncio
+from collections.abc import Collection
 from typing import Any
 
 import boto3
 import pulumi
 from botocore.exceptions import ClientError
 
-from infra import endpoint_actions, run_actions
+from infra import capacity, endpoint_actions, run_actions
 from infra.endpoint_actions import Move
 from infra.folder import Folder
 from infra.upload import upload_folder
@@ -44,6 +45,13 @@ class Actions:
         Raises ActionFailed with the job's reason when it failed, was stopped, or was refused by its gate.
         """
         return await asyncio.to_thread(run_actions.wait_for_run, self._client, job, sayer(resource))
+
+    def known_runs(self, prefix: str, contents: Collection[str]) -> list[capacity.KnownRun]:
+        """The runs of the stack whose names begin with `prefix` that have these contents. Only reads.
+
+        Not awaited, for a run's name says on which rung of its capacity ladder it is.
+        """
+        return capacity.known_runs(self._client, prefix, contents)
 
     async def tuned_model(self, job: str, *, wait: bool) -> tuple[str, str]:
         """(run, artifact) of the best training job of tuning job `job`, once that has completed.
@@ -101,7 +109,8 @@ class Actions:
         engine would then delete the very model and configuration that still serve. Raises ActionFailed instead, which
         ends the update before its deletions.
         """
-        await asyncio.to_thread(endpoint_actions.verify_move, self._client, name, config)
+        if missing := await asyncio.to_thread(endpoint_actions.verify_move, self._client, name, config):
+            pulumi.warn(missing)
         return name
 
     def _build(self, uri: str, project: str, say: Say) -> str:

@@ -13,6 +13,7 @@ permissions boundary (`slipway:access.permissions_boundary`) limits that.
 IAM counts the policies of one role together and takes 10,240 characters; a test holds the largest against it.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from infra.documents import ANY, Statement, allow, document
@@ -22,7 +23,7 @@ GITHUB = "token.actions.githubusercontent.com"
 AUDIENCE = "sts.amazonaws.com"
 PULL_REQUEST, PULL_REQUEST_STACKS = "pull_request", "pr-*"
 STATE_KEY = "alias/slipway-state"
-GROUPS = "sagemaker:ListModelPackageGroups"
+GROUPS, CONFIGS = "sagemaker:ListModelPackageGroups", "sagemaker:ListEndpointConfigs"
 PASSED_TO = ["sagemaker.amazonaws.com", "codebuild.amazonaws.com", "lambda.amazonaws.com", "scheduler.amazonaws.com"]
 
 
@@ -75,7 +76,7 @@ class Scope:
 
 
 def deploy_permissions(scope: Scope) -> list[Statement]:
-    """Everything that `pulumi up`, `slipway verify` and `slipway down` ask of AWS for the scope's stacks."""
+    """Everything that `pulumi up` and `slipway verify` ask of AWS for the scope's stacks; more: infra.teardown_role."""
     parts = (
         _storage,
         _roles,
@@ -83,13 +84,36 @@ def deploy_permissions(scope: Scope) -> list[Statement]:
         _jobs,
         _scaling,
         _monitoring,
+        _spending,
         _key,
         _trail,
         _network,
         _state,
         _unscoped,
     )
-    return [statement for part in parts for statement in part(scope)]
+    return compact(statement for part in parts for statement in part(scope))
+
+
+def compact(statements: Iterable[Statement]) -> list[Statement]:
+    """The same permissions in fewer characters: statements of different services without a condition become one.
+
+    An action applies to its own service's resources only, so each still reaches what it did.
+    """
+    merged: list[tuple[set[str], Statement]] = []
+    rest: list[Statement] = []
+    for one in statements:
+        if one["Effect"] != "Allow" or "Condition" in one or one["Resource"] == ANY:
+            rest.append(one)
+            continue
+        services = {action.partition(":")[0] for action in one["Action"]}
+        host = next((known for known in merged if known[0].isdisjoint(services)), None)
+        if host is None:
+            merged.append((services, allow([*one["Action"]], [*one["Resource"]])))
+            continue
+        host[0].update(services)
+        host[1]["Action"] += one["Action"]
+        host[1]["Resource"] += one["Resource"]
+    return [*(one for _, one in merged), *rest]
 
 
 def _actions(service: str, words: str) -> list[str]:
@@ -158,12 +182,11 @@ def _jobs(scope: Scope) -> list[Statement]:
         "AddTags DeleteHyperParameterTuningJob DescribeHyperParameterTuningJob ListTags "
         "ListTrainingJobsForHyperParameterTuningJob StopHyperParameterTuningJob"
     )
-    kinds = ("training-job/{}-*", "model/{}-*", "endpoint-config/{}-*", "endpoint/{}")
-    # A group's packages are listed under the group's name, without a version.
-    packages = ("model-package-group/{}-models-*", "model-package/{}-models-*")
+    kinds = ("*/{}-*", "endpoint/{}")  # training jobs, models, endpoint configurations, model packages and their group
     tunings = [scope.known.arn("sagemaker", "hyper-parameter-tuning-job/*")]
     return [
-        allow(_actions("sagemaker", named), scope.named("sagemaker", *kinds, *packages)),
+        allow(_actions("sagemaker", named), scope.named("sagemaker", *kinds)),
+        allow(["servicequotas:GetServiceQuota"], [scope.known.arn("servicequotas", "sagemaker/*")]),
         allow(["sagemaker:CreateHyperParameterTuningJob"], tunings, **scope.tagged("RequestTag")),
         allow(_actions("sagemaker", tuning), tunings, **scope.tagged("ResourceTag")),
     ]
@@ -189,8 +212,8 @@ def _monitoring(scope: Scope) -> list[Statement]:
         "Subscribe TagResource UntagResource"
     )
     alarm = "DeleteAlarms DescribeAlarms ListTagsForResource PutMetricAlarm TagResource UntagResource"
-    names = ("log-group:/aws/sagemaker/Endpoints/{}", "log-group:/aws/codebuild/{}-build")
-    groups = scope.named("logs", *names, *(f"{one}:*" for one in names))
+    endpoint = "log-group:/aws/sagemaker/Endpoints/{}"
+    groups = scope.named("logs", endpoint, f"{endpoint}:*", "log-group:/aws/*/{}-build*", "log-group:/aws/*/{}-guard*")
     runs = scope.known.arn("logs", "log-group:/aws/sagemaker/TrainingJobs:*")
     board = "DeleteDashboards GetDashboard PutDashboard"
     watched = [*scope.named("cloudwatch", "alarm:{}-*"), *scope.everywhere("cloudwatch", "dashboard/{}")]
@@ -198,7 +221,23 @@ def _monitoring(scope: Scope) -> list[Statement]:
         allow(_actions("logs", group), groups),
         allow(_actions("logs", "DescribeLogStreams GetLogEvents"), [runs]),
         allow(_actions("cloudwatch", f"{alarm} {board}"), watched),
-        allow(_actions("sns", topic), scope.named("sns", "{}-alarms-*")),
+        allow(_actions("sns", topic), scope.named("sns", "{}-alarms-*", "{}-spending-*")),
+    ]
+
+
+def _spending(scope: Scope) -> list[Statement]:
+    """The guardian, what calls it, and the budget."""
+    function = (
+        "AddPermission CreateFunction DeleteFunction GetFunction GetFunctionCodeSigningConfig GetPolicy ListTags "
+        "ListVersionsByFunction RemovePermission TagResource UntagResource UpdateFunctionCode "
+        "UpdateFunctionConfiguration"
+    )
+    budget = "ListTagsForResource ModifyBudget TagResource UntagResource ViewBudget"
+    schedule = "CreateSchedule DeleteSchedule GetSchedule UpdateSchedule"
+    return [
+        allow(_actions("lambda", function), scope.named("lambda", "function:{}-guard-*")),
+        allow(_actions("scheduler", schedule), scope.named("scheduler", "schedule/default/{}-*")),
+        allow(_actions("budgets", budget), scope.everywhere("budgets", "budget/{}-budget-*")),
     ]
 
 
@@ -255,9 +294,12 @@ def _unscoped(scope: Scope) -> list[Statement]:
     own = {
         "kms:ListAliases": bool(scope.known.key),
         "cloudtrail:DescribeTrails": scope.audits,
+        "sagemaker:ListTrainingJobs": scope.known.climbs,
         **dict.fromkeys(_actions("ec2", network), bool(scope.known.vpc)),
     }
     seen = [action for action, there in own.items() if there and scope.own]
     subscriptions = _actions("sns", "GetSubscriptionAttributes Unsubscribe")
     scaling = _actions("application-autoscaling", targets)
-    return [allow([*scaling, *subscriptions, "logs:DescribeLogGroups", "tag:GetResources", GROUPS, *seen], ANY)]
+    return [
+        allow([*scaling, *subscriptions, "logs:DescribeLogGroups", "tag:GetResources", GROUPS, CONFIGS, *seen], ANY)
+    ]

@@ -84,12 +84,29 @@ def instance_count(client: Client, name: str, content: str, fewest: int, most: i
     """
     live = live_endpoint(client, name)
     if live is None:
-        return fewest
-    found = _configuration(client, live.config)
+        # Perhaps only stopped: the configuration that it comes back with must not be replaced for a count.
+        made = (_count_of(client, config, content) for config in _configurations(client, name))
+        return next((count for count in made if count is not None), fewest)
+    count = _count_of(client, live.config, content)
+    if count is not None:
+        return count
+    return max(1, fewest, min(sum(live.counts.values()), most))
+
+
+def _count_of(client: Client, config: str, content: str) -> int | None:
+    """The initial count of a configuration, if it is one with this content."""
+    found = _configuration(client, config)
     variants = found.get("ProductionVariants", [])
     if found and variants and _tags(client, found["EndpointConfigArn"]).get(CONTENT_TAG) == content:
-        return int(variants[0].get("InitialInstanceCount", fewest))
-    return max(1, fewest, min(sum(live.counts.values()), most))
+        return int(variants[0].get("InitialInstanceCount", 1))
+    return None
+
+
+def _configurations(client: Client, endpoint: str) -> list[str]:
+    """The configurations that the program has made for the endpoint."""
+    pages = client("sagemaker").get_paginator("list_endpoint_configs").paginate(NameContains=f"{endpoint}-config-")
+    names = (entry["EndpointConfigName"] for page in pages for entry in page["EndpointConfigs"])
+    return [name for name in names if name.startswith(f"{endpoint}-config-")]
 
 
 def _configuration(client: Client, name: str) -> dict[str, Any]:
@@ -192,14 +209,22 @@ def _unscale(client: Client, endpoint: str, variants: list[str], say: Say) -> No
             )
 
 
-def verify_move(client: Client, name: str, config: str) -> None:
-    """Raises ActionFailed unless the endpoint runs configuration `config`."""
-    found = client("sagemaker").describe_endpoint(EndpointName=name)
-    if found["EndpointConfigName"] == config:
-        return
+def verify_move(client: Client, name: str, config: str) -> str:
+    """Raises ActionFailed when the endpoint runs another configuration than `config`.
+
+    Returns a warning for one that is not there: nothing was to be changed, or the update would have failed.
+    """
+    live = live_endpoint(client, name)
+    if live is None:
+        return (
+            f"endpoint {name} does not exist, and this update had nothing to change of it: the guardian has stopped it "
+            "(bring it back: slipway resume), or somebody has deleted it (make it anew: pulumi up --refresh)"
+        )
+    if live.config == config:
+        return ""
     raise ActionFailed(
-        f"endpoint {name} did not move to {config}; it still serves {found['EndpointConfigName']}: "
-        f"{found.get('FailureReason', 'SageMaker gives no reason')}\n"
+        f"endpoint {name} did not move to {config}; it still serves {live.config}: "
+        f"{live.reason or 'SageMaker gives no reason'}\n"
         f"The end of its log:\n{log_tail(client, f'/aws/sagemaker/Endpoints/{name}', '')}\n"
         "All of it: slipway logs --endpoint\nMend the cause, then run `pulumi up` again. (If you go back to the old "
         "instance type instead: `pulumi up --refresh`, since its scaling was deregistered for the move.)"

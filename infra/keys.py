@@ -34,7 +34,7 @@ def _policy(prefix: str, region: str, account: str) -> str:
     here = f"{region}:{account}"
     # In a key's policy "*" is the key itself.
     root = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{account}:root"}, "Action": "kms:*", "Resource": "*"}
-    return document([root, *_trail(prefix, here), _alarms(prefix, here)])
+    return document([root, *_trail(prefix, here), _alarms(prefix, here), _budgets(here)])
 
 
 def _trail(prefix: str, here: str) -> list[Statement]:
@@ -60,4 +60,16 @@ def _alarms(prefix: str, here: str) -> Statement:
         ANY,
         StringEquals={"aws:SourceAccount": here.partition(":")[2]},
         ArnLike={"aws:SourceArn": f"arn:aws:cloudwatch:{here}:alarm:{prefix}-*"},
+    )
+
+
+def _budgets(here: str) -> Statement:
+    """AWS Budgets, for the topic that hears of the stack's budget."""
+    account = here.partition(":")[2]
+    return allow_service(
+        "budgets.amazonaws.com",
+        ["kms:Decrypt", "kms:GenerateDataKey*"],
+        ANY,
+        StringEquals={"aws:SourceAccount": account},
+        ArnLike={"aws:SourceArn": f"arn:aws:budgets::{account}:*"},
     )

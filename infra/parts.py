@@ -14,15 +14,18 @@ from infra.actions import Actions
 from infra.bundle import Bundle, make_bundle
 from infra.data import DataStore, DataStoreArgs
 from infra.endpoint import Serving, ServingArgs
+from infra.guardian_code import unpriced
 from infra.image import Image, ImageArgs
 from infra.monitoring import Monitoring, MonitoringArgs
 from infra.network import Network, NetworkArgs, services_for
+from infra.permissions import FROZEN
 from infra.provider import provider_of
 from infra.registry import Registry, RegistryArgs
 from infra.run_inputs import baseline, further_channels
 from infra.runs import TrainingRun
 from infra.sections import SECRET_ARN
 from infra.settings import REGISTRY_MODEL, Settings
+from infra.spending import Spending, SpendingArgs
 from infra.training_job import TrainingRunArgs, artifact_uri
 
 
@@ -105,6 +108,8 @@ class Parts:
             audits=settings.storage.audit_events,
             uses={
                 "tunes": settings.training.tuning is not None,
+                "climbs": bool(settings.training.fallbacks),
+                "budgets": settings.spending.budget_usd is not None,
                 "asynchronous": serving.mode == "async",
                 "captures": serving.capture is not None,
                 "notifies": serving.mode == "async" and serving.async_.notify,
@@ -147,6 +152,7 @@ class Parts:
         args = TrainingRunArgs(
             prefix=self.prefix,
             training=self.settings.training,
+            region=self.region,
             image=image,
             image_content=self.bundle.sha256 if self.settings.image == "build" else self.settings.image,
             data_uri=store.data_uri,
@@ -247,3 +253,38 @@ class Parts:
             actions=self.actions,
         )
         return Serving("serving", args, self.opts)
+
+    def spending(self, store: DataStore, access: Access) -> Spending:
+        """The guardian; it needs to know nothing of what it guards but the stack's names."""
+        for text in unpriced(self.region, self.billed_by_the_hour()):
+            pulumi.warn(text)
+        args = SpendingArgs(
+            prefix=self.prefix,
+            region=self.region,
+            account=self.account,
+            spending=self.settings.spending,
+            expires=self.settings.expires,
+            emails=self.settings.monitoring.emails,
+            bucket=store.bucket,
+            guard_role=access.roles["guard"],
+            schedule_role=access.roles["schedule"],
+            frozen_roles=tuple(access.roles[job] for job in FROZEN if job in access.roles),
+            kms_key_arn=store.kms_key_arn,
+            log_retention_days=self.settings.log_retention_days,
+        )
+        return Spending("spending", args, self.opts)
+
+    def billed_by_the_hour(self) -> set[str]:
+        """Price-book keys of what the settings name."""
+        training, serving = self.settings.training, self.settings.serving
+        found = set()
+        if self.settings.trains:
+            types = (training.instance_type, *(one.instance_type for one in training.fallbacks))
+            found |= {f"Training:{one}" for one in types}
+        if self.settings.model != "off" and serving.mode != "serverless":
+            found.add(f"Hosting:{serving.instance_type}")
+        elif self.settings.model != "off" and serving.serverless.provisioned_concurrency:
+            found.add(f"ServerlessProvisioned:{serving.serverless.memory_mb}")
+        if self.settings.model != "off" and serving.shadow:
+            found.add(f"Hosting:{serving.shadow.instance_type}")
+        return found

@@ -50,6 +50,9 @@ class Known:
     captures: bool = False
     notifies: bool = False
     rolls_back: bool = False
+    budgets: bool = False
+    climbs: bool = False
+    """A run has a capacity ladder, whose rung in use is read from the list of training jobs."""
     training_secrets: tuple[str, ...] = ()
     serving_secrets: tuple[str, ...] = ()
     vpc: str = ""
@@ -134,25 +137,40 @@ def build(known: Known) -> list[Statement]:
 
 
 def guard(known: Known) -> list[Statement]:
-    """The budget's guardian: stops what bills by the hour, and freezes the roles that could start it again.
+    """The guardian: stops what bills by the hour, brings it back, and freezes the roles that could start it again.
 
     It freezes by attaching AWS's AWSDenyAll and may attach nothing else: with a policy of its own words it could give
     those roles anything. To lift that takes a person.
     """
     roles = [f"arn:aws:iam::{known.account}:role/{known.prefix}-{job}-*" for job in FROZEN]
+    memory = f"{known.bucket}/guard/*"
+    budget = f"arn:aws:budgets::{known.account}:budget/{known.prefix}-budget-*"
+    look = [
+        "cloudwatch:GetMetricStatistics",
+        *("application-autoscaling:DescribeScalableTargets", "application-autoscaling:DescribeScalingPolicies"),
+        *("application-autoscaling:DescribeScheduledActions", "sagemaker:ListHyperParameterTuningJobs"),
+        *("sagemaker:ListTrainingJobs", "sagemaker:ListTransformJobs"),
+    ]
     return [
-        *_stop(known),
-        allow(["sagemaker:ListEndpoints", "sagemaker:ListHyperParameterTuningJobs", "sagemaker:ListTrainingJobs"], ANY),
+        *_read(known.bucket, "guard/"),
+        allow(["s3:PutObject"], [memory]),
+        *_end_jobs(known),
+        *_switch_endpoint(known),
+        allow(look, ANY),
         allow(["iam:AttachRolePolicy"], roles, ArnEquals={"iam:PolicyARN": DENY_ALL}),
-        allow(["sns:Publish"], [_topic(known)]),
-        *_use_key(known, ["kms:Decrypt", "kms:GenerateDataKey"], ["sns"]),
+        allow(["iam:ListAttachedRolePolicies"], roles),
+        allow(["sns:Publish"], [known.arn("sns", f"{known.prefix}-spending-*")]),
+        *([allow(["budgets:ViewBudget"], [budget])] if known.budgets else []),
+        *_use_key(known, ["kms:Decrypt", "kms:GenerateDataKey"], ["s3", "sns"]),
+        *_encrypt_volumes(known),
         *_log(known, f"/aws/lambda/{known.prefix}-guard", ["*"]),
     ]
 
 
 def schedule(known: Known) -> list[Statement]:
-    """EventBridge Scheduler, which calls SageMaker itself at the time that was set."""
-    return _stop(known)
+    """EventBridge Scheduler, which calls the guardian."""
+    # Seven hex digits end its name; with a star it could be a function of a stack called <stack>-guard.
+    return [allow(["lambda:InvokeFunction"], [known.arn("lambda", f"function:{known.prefix}-guard-???????")])]
 
 
 PERMISSIONS: dict[str, Callable[[Known], list[Statement]]] = {
@@ -164,20 +182,39 @@ PERMISSIONS: dict[str, Callable[[Known], list[Statement]]] = {
 }
 
 
-def _stop(known: Known) -> list[Statement]:
-    jobs, tuning = known.arn("sagemaker", f"training-job/{known.prefix}-*"), "hyper-parameter-tuning-job/*"
-    endpoint = known.arn("sagemaker", f"endpoint/{known.prefix}")
-    stop_tuning = ["sagemaker:DescribeHyperParameterTuningJob", "sagemaker:StopHyperParameterTuningJob"]
+def _end_jobs(known: Known) -> list[Statement]:
+    """By tag: names of training jobs begin like those of a neighbouring stack, and others say nothing."""
+    jobs = ("HyperParameterTuningJob", "TrainingJob", "TransformJob")
+    actions = [f"sagemaker:{verb}{job}" for job in jobs for verb in ("Describe", "Stop")]
+    named = ("hyper-parameter-tuning-job/*", "training-job/*", "transform-job/*")
+    arns = [known.arn("sagemaker", one) for one in named]
     return [
-        allow(["sagemaker:DescribeTrainingJob", "sagemaker:StopTrainingJob"], [jobs]),
-        allow(stop_tuning, [known.arn("sagemaker", tuning)], StringEquals=known.ours),  # their names say nothing
-        allow(["sagemaker:DeleteEndpoint", "sagemaker:DescribeEndpoint"], [endpoint]),
-        # Deleting an endpoint that scales deregisters it in the caller's name.
-        allow(
-            ["application-autoscaling:DeregisterScalableTarget"],
-            [known.arn("application-autoscaling", "scalable-target/*")],
-            StringEquals={"application-autoscaling:service-namespace": "sagemaker"} | known.ours,
-        ),
+        allow([*actions, "sagemaker:UpdateTrainingJob"], arns, StringEquals=known.ours),
+        allow(["sagemaker:ListTags"], [*arns, known.arn("sagemaker", f"endpoint/{known.prefix}")]),
+    ]
+
+
+def _switch_endpoint(known: Known) -> list[Statement]:
+    """Deleting an endpoint that scales deregisters it in the caller's name; making it again registers it."""
+    endpoint = known.arn("sagemaker", f"endpoint/{known.prefix}")
+    config = known.arn("sagemaker", f"endpoint-config/{known.prefix}-config-*")
+    targets = [known.arn("application-autoscaling", "scalable-target/*")]  # its id is AWS's
+    service = {"application-autoscaling:service-namespace": "sagemaker"}
+    scale = [f"application-autoscaling:{verb}" for verb in ("PutScalingPolicy", "PutScheduledAction")]
+    given = {f"aws:RequestTag/{key.partition('/')[2]}": value for key, value in known.ours.items()}
+    wake = [
+        allow(["cloudwatch:DescribeAlarms"], [known.arn("cloudwatch", "alarm:*")]),  # a listing is about all of them
+        allow(["cloudwatch:PutMetricAlarm"], [known.arn("cloudwatch", f"alarm:{known.prefix}-alarm-wake-*")]),
+    ]
+    return [
+        allow(["sagemaker:AddTags", "sagemaker:DeleteEndpoint", "sagemaker:DescribeEndpoint"], [endpoint]),
+        allow(["sagemaker:CreateEndpoint"], [endpoint, config]),
+        allow(["sagemaker:DescribeEndpointConfig"], [config]),
+        allow(["application-autoscaling:DeregisterScalableTarget"], targets, StringEquals=service | known.ours),
+        allow(["application-autoscaling:RegisterScalableTarget", *scale], targets, StringEquals=service),
+        allow(["application-autoscaling:TagResource"], targets, StringEquals=given),
+        allow(["application-autoscaling:ListTagsForResource"], targets, StringEquals=known.ours),
+        *(wake if known.asynchronous else []),
     ]
 
 

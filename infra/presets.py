@@ -10,8 +10,13 @@ Tree = dict[str, Any]
 
 
 def dev() -> Tree:
-    """A stack to work with: everything can be removed at once, and an endpoint moves without waiting."""
-    return {"protect": False, "log_retention_days": 30, "serving": {"deployment": {"rollback": False}}}
+    """A stack to work with, for a week: everything can be removed at once, and an endpoint moves without waiting."""
+    return {
+        "protect": False,
+        "log_retention_days": 30,
+        "serving": {"deployment": {"rollback": False}},
+        "spending": {"time_to_live_hours": 7 * 24},
+    }
 
 
 def prod() -> Tree:

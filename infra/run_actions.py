@@ -4,6 +4,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from infra.capacity import NoCapacity, reason_of
 from infra.waiting import ActionFailed, Client, Say, log_tail, poll
 
 ENDED = ("Completed", "Failed", "Stopped")
@@ -14,7 +15,10 @@ NOT_YET = "(known once it has been trained)"
 
 
 def wait_for_run(client: Client, job: str, say: Say) -> str:
-    """The artifact's S3 URI of training job `job`, once it has completed; raises ActionFailed otherwise."""
+    """The artifact's S3 URI of training job `job`, once it has completed; raises ActionFailed otherwise.
+
+    NoCapacity, which is one, when AWS had no free instances for it.
+    """
     sagemaker = client("sagemaker")
     shown: list[str] = []
 
@@ -27,6 +31,8 @@ def wait_for_run(client: Client, job: str, say: Say) -> str:
 
     run = poll(look, lambda found: found["TrainingJobStatus"] in ENDED)
     if run["TrainingJobStatus"] != "Completed":
+        if shortage := reason_of(run):
+            raise NoCapacity(job, shortage)
         reason = run.get("FailureReason") or run["SecondaryStatus"]
         raise ActionFailed(
             f"run {job} {run['TrainingJobStatus'].lower()}: {reason}\n"

@@ -6,11 +6,14 @@ happen in an `apply`. A run that fails or is refused by its gate fails the updat
 """
 
 from collections.abc import Awaitable
+from dataclasses import replace
 
 import pulumi
 import pulumi_aws as aws
 from pulumi import Output, ResourceOptions
 
+from infra.capacity import NoCapacity
+from infra.ladder import Place, ladder, plan, warnings
 from infra.training_job import (
     TrainingRunArgs,
     algorithm,
@@ -24,7 +27,7 @@ from infra.training_job import (
     surroundings,
 )
 from infra.tuning import tuning_job
-from infra.waiting import unless_preview
+from infra.waiting import ActionFailed, unless_preview
 
 # A change of these makes no other run. SageMaker can change none of them on a job that exists, and would have to run it
 # again; they apply from the next run on. (Of resource_config the warm pool's period alone can be changed, and is.)
@@ -64,22 +67,49 @@ class TrainingRun(pulumi.ComponentResource):
             best: Output[tuple[str, str]] = known.apply(lambda facts: _best(args, *facts))
             self.run, self.artifact = best.apply(lambda pair: pair[0]), best.apply(lambda pair: pair[1])
         else:
+            args, place = _placed(args)
             # The incarnation of the bucket: destroy and up again must not meet a name that AWS still remembers.
             self.run = Output.concat(args.prefix, "-", content_hash(args), "-", args.incarnation)
             job = _job(args, self.run, self)
             # Of the name, not of the job: what depends on the job would be deleted with it, the serving model included.
             self.artifact = Output.all(args.bucket, args.registry, args.image, self.run).apply(
-                lambda known: _trained(args, job, *known)
+                lambda known: _trained(args, place, job, *known)
             )
         self.register_outputs({"run": self.run, "artifact": self.artifact})
 
 
+def _placed(args: TrainingRunArgs) -> tuple[TrainingRunArgs, Place | None]:
+    """The run on the rung of its capacity ladder that is in use; no place without a ladder, and AWS is not asked."""
+    if not args.training.fallbacks:
+        return args, None
+    rungs, above = ladder(args.training, args.region)
+    for text in warnings(above, args.training.max_usd_per_hour):
+        pulumi.warn(text)
+
+    def on(place: Place) -> TrainingRunArgs:
+        return replace(args, training=place.rung.training, place=place.content)
+
+    place = plan(rungs, lambda one: content_hash(on(one)), lambda known: args.actions.known_runs(args.prefix, known))
+    return on(place), place
+
+
 def _trained(
-    args: TrainingRunArgs, job: aws.sagemaker.TrainingJob, bucket: str, group: str, image: str, run: str
+    args: TrainingRunArgs,
+    place: Place | None,
+    job: aws.sagemaker.TrainingJob,
+    bucket: str,
+    group: str,
+    image: str,
+    run: str,
 ) -> Awaitable[str] | str:
     async def wait() -> str:
         await job.id.future()  # the job has been accepted, or this raises what its creation raised
-        artifact = await args.actions.trained_model(run, job)
+        try:
+            artifact = await args.actions.trained_model(run, job)
+        except NoCapacity as error:
+            if place is None:
+                raise
+            raise ActionFailed(place.refusal(run, error.reason)) from error
         await args.actions.registered_model(group, run, image, args.approve)
         return artifact
 

@@ -13,12 +13,14 @@ from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 
+from infra import ladder
 from infra.datasets import BUNDLED
 from infra.monitoring_section import Monitoring
 from infra.presets import PRESETS, merged
 from infra.sections import Access, Network, Section, Storage, is_folder, is_s3, plain_secrets, servable
 from infra.serving_section import Serving
 from infra.setting_errors import describe, nearest
+from infra.spending_section import Spending
 from infra.training_section import Training
 
 # Names are <project>-<stack>-<what>-<7 hex>; SageMaker takes 63 characters, and a run's name is the longest we make.
@@ -66,6 +68,7 @@ class Settings(Section):
     training: Training = Field(Training(), description="the run")
     serving: Serving = Field(Serving(), description="the endpoint")
     monitoring: Monitoring = Field(Monitoring(), description="alarms and dashboard")
+    spending: Spending = Field(Spending(), description="budget, time to live, off switch: docs/spending.md")
 
     @field_validator("data")
     @classmethod
@@ -88,6 +91,11 @@ class Settings(Section):
         problems = self._place_problems()
         if self.preset == "pull_request" and self.expires == "never":
             problems.append("expires is 'never'; a stack of preset pull_request needs a date, for example 2030-01-31")
+        elif self.preset != "prod" and self.expires == "never" and self.spending.time_to_live_hours is None:
+            problems.append(
+                f"a stack of preset {self.preset} has an end, and this one has none: set spending.time_to_live_hours "
+                "(slipway extend gives it more), or expires to a date, for example 2030-01-31"
+            )
         if problems:
             raise ValueError("; ".join(problems))
         return self
@@ -160,6 +168,8 @@ def read_settings(
         settings = Settings.model_validate(merged(preset(), own))
     except ValidationError as error:
         problems += [describe(detail, Settings) for detail in error.errors(include_url=False)]
+    if settings is not None and settings.trains:
+        problems += ladder.problems(settings.training, region)
     if problems or settings is None:
         listed = "\n".join(f"  - {problem}" for problem in problems)
         raise SettingsError(f"{len(problems)} error(s) in the configuration of stack {stack!r}:\n{listed}")

@@ -8,6 +8,7 @@ A test compares the page with what this prints.
 import re
 import typing
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any, Literal
 
 from annotated_types import Ge, Gt, Le
@@ -77,6 +78,8 @@ def _default(field: FieldInfo, section: bool) -> str:
         return "none"
     if value in ((), {}):
         return "empty"
+    if isinstance(value, tuple):
+        return f"`[{', '.join(str(one) for one in value)}]`"
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
 
@@ -105,7 +108,7 @@ def _kind(annotation: Any) -> str:
         return f"[{', '.join(_kind(one) for one in inner)}]" if ends else f"a list of {_kind(inner[0])}"
     if inner:
         return " or ".join(_kind(one) for one in inner if one is not type(None))
-    return {str: "text", int: "whole number", float: "number", bool: "`true`, `false`"}[annotation]
+    return {str: "text", int: "whole number", float: "number", Decimal: "number", bool: "`true`, `false`"}[annotation]
 
 
 def _presets() -> str:

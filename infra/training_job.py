@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pulumi import Input, Output
@@ -21,6 +21,9 @@ Inputs = dict[str, Any]
 class TrainingRunArgs:
     prefix: str
     training: Training
+    region: str = ""
+    place: Mapping[str, Any] = field(default_factory=dict)
+    """What sets this run apart from those of the same content on other rungs of the ladder."""
     image: Output[str]
     image_content: str
     """What the image is made of: the bundle's hash, or the URI of an image of the user's own."""
@@ -63,6 +66,7 @@ def content_hash(args: TrainingRunArgs) -> str:
     # Absent rather than empty: the runs of before these settings keep their names.
     content |= {"code": args.code_sha256} if args.code_sha256 else {}
     content |= {"distribution": training.distribution} if training.distribution != "replicated" else {}
+    content |= args.place
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
 
 

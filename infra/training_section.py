@@ -5,6 +5,7 @@ docs/settings.md is generated from the descriptions here.
 
 import re
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
@@ -57,6 +58,13 @@ class Tuning(Section):
         return self
 
 
+class Fallback(Section):
+    """What to train on when AWS has no free instances of the type before it in the list."""
+
+    instance_type: str = Field(pattern=INSTANCE_TYPE, description="SageMaker training instance")
+    spot: bool = Field(False, description="spare capacity")
+
+
 class Training(Section):
     """One training job; it runs when its content (code, data, hyperparameters, image) is new."""
 
@@ -90,7 +98,17 @@ class Training(Section):
         0.98, ge=0, le=1, description="gate of classifications: a run below it fails, and nothing is deployed"
     )
     attempt: int = Field(1, ge=1, description="raise it to run the same content again: slipway train --again")
+    fallbacks: tuple[Fallback, ...] = Field(
+        (), description="instance types to go on with, in order, when AWS has no free instances: docs/preflight.md"
+    )
+    max_usd_per_hour: Decimal | None = Field(
+        None, gt=0, description="of all instances of a job, on demand; fallbacks above it are skipped"
+    )
     tuning: Tuning | None = Field(None, description="search hyperparameters instead of one run")
+
+    def on(self, fallback: Fallback) -> "Training":
+        """The same run on other instances."""
+        return self.model_copy(update={"instance_type": fallback.instance_type, "spot": fallback.spot})
 
     @property
     def max_wait_seconds(self) -> int | None:
@@ -124,7 +142,7 @@ class Training(Section):
 
     @model_validator(mode="after")
     def _consistent(self) -> "Training":
-        problems = [*self._instance_problems(), *self._metric_problems()]
+        problems = [*self._instance_problems(), *self._ladder_problems(), *self._metric_problems()]
         problems += [
             f"environment.{name} has {len(value)} characters; SageMaker takes {TRAINING_VALUE_LIMIT}"
             for name, value in self.environment.items()
@@ -135,9 +153,10 @@ class Training(Section):
         return self
 
     def _instance_problems(self) -> Iterator[str]:
-        if self.max_wait_minutes is not None and not self.spot:
+        some_spot = self.spot or any(fallback.spot for fallback in self.fallbacks)
+        if self.max_wait_minutes is not None and not some_spot:
             yield f"max_wait_minutes is {self.max_wait_minutes}, which only spot jobs have; set spot: true"
-        if self.spot and (self.max_wait_minutes or self.max_runtime_minutes) < self.max_runtime_minutes:
+        if some_spot and (self.max_wait_minutes or self.max_runtime_minutes) < self.max_runtime_minutes:
             yield (
                 f"max_wait_minutes ({self.max_wait_minutes}) is less than max_runtime_minutes "
                 f"({self.max_runtime_minutes}); AWS wants at least as much"
@@ -146,6 +165,19 @@ class Training(Section):
             yield f"warm_pool_minutes is {self.warm_pool_minutes}; AWS keeps no warm pool of spot instances"
         if self.distribution == "sharded" and self.instance_count == 1:
             yield "distribution is 'sharded' with instance_count 1, which gets all of the data; set one of them"
+
+    def _ladder_problems(self) -> Iterator[str]:
+        known = [(self.instance_type, self.spot)]
+        for number, fallback in enumerate(self.fallbacks):
+            entry = (fallback.instance_type, fallback.spot)
+            if entry in known:
+                kind = "spot" if fallback.spot else "on demand"
+                yield f"fallbacks[{number}] is {fallback.instance_type} {kind}, which is tried before it; leave it out"
+            known.append(entry)
+        if self.fallbacks and self.tuning:
+            yield "fallbacks is set with tuning; a tuning job has one instance type for all its jobs: set one of them"
+        if self.warm_pool_minutes and not self.spot and any(fallback.spot for fallback in self.fallbacks):
+            yield f"warm_pool_minutes is {self.warm_pool_minutes}; AWS keeps no warm pool of spot instances (fallbacks)"
 
     def _metric_problems(self) -> Iterator[str]:
         known = METRICS | self.metrics

@@ -37,8 +37,16 @@ def parse_args(words: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--state", type=Path, help="folder for images and jobs (default: a temporary one)")
     parser.add_argument("--mounts", choices=("auto", "off"), default="auto", help="/opt/ml by mount namespace, or not")
     parser.add_argument("--spot", metavar="JSON", type=_rate, help="spot interruptions, as for POST /_localaws/spot")
+    parser.add_argument("--prices", type=_file, metavar="FILE", help="price book; without one nothing has a price")
+    parser.add_argument("--quotas", type=Path, metavar="FILE", help="SageMaker's quotas; without it there are none")
     parser.add_argument("--coverage", action="store_true", help="print what is emulated, as markdown, and exit")
     return parser.parse_args(words)
+
+
+def _file(text: str) -> Path:
+    if not Path(text).is_file():
+        raise argparse.ArgumentTypeError(f"{text} is not a file; give a price book (JSON)")
+    return Path(text).resolve()
 
 
 def _rate(text: str) -> interruptions.Rate:
@@ -51,7 +59,9 @@ def _rate(text: str) -> interruptions.Rate:
 def serve(options: argparse.Namespace) -> None:
     """Run until SIGTERM or SIGINT. Raises OSError when the address cannot be used."""
     state = options.state or Path(tempfile.mkdtemp(prefix="localaws-"))
-    cloud = Cloud(state=state.resolve(), mounts=options.mounts == "auto")
+    prices = options.prices.resolve() if options.prices else None
+    quotas = options.quotas.resolve() if options.quotas else None
+    cloud = Cloud(state=state.resolve(), mounts=options.mounts == "auto", prices=prices, quotas=quotas)
     try:
         if options.state is None:
             cloud.launcher.remove_at_end(state)

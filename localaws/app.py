@@ -16,16 +16,19 @@ from typing import Any
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-from localaws import corrections, pushes, roles, signature, wire
+from localaws import capacity, corrections, pushes, quotas, rest, roles, signature, wire
 from localaws.alarms.store import catch_up
 from localaws.build_run import BuildRun
 from localaws.cloud import Call, Cloud
 from localaws.codebuild import Builds
 from localaws.errors import AwsError, not_implemented
+from localaws.functions import deliveries
 from localaws.iam import enforce, front
+from localaws.money import control, requests
 from localaws.sagemaker import asynchronous, interruptions, router, streaming
 from localaws.sagemaker.job import TERMINAL
 from localaws.sagemaker.state import SageMaker
+from localaws.schedules import clockwork
 from localaws.services import BY_TARGET, Service
 from localaws.wire import Answer
 
@@ -44,6 +47,7 @@ class App:
         self._cloud = cloud
         self._started = cloud.clock.now()
         corrections.install()
+        deliveries.connect(cloud)
         self._moto = DomainDispatcherApplication(create_backend_app)
         self._control: dict[tuple[str, str], Callable[[bytes], Any]] = {
             ("GET", "/_localaws/health"): lambda body: self.health(),
@@ -52,6 +56,12 @@ class App:
             ("POST", "/_localaws/interrupt"): lambda body: interruptions.interrupt(cloud, body),
             ("GET", "/_localaws/spot"): lambda body: interruptions.describe(cloud),
             ("POST", "/_localaws/spot"): lambda body: interruptions.set_rate(cloud, body),
+            ("GET", "/_localaws/capacity"): lambda body: capacity.describe(cloud),
+            ("POST", "/_localaws/capacity"): lambda body: capacity.change(cloud, body),
+            ("GET", "/_localaws/quotas"): lambda body: quotas.describe(cloud),
+            ("POST", "/_localaws/quotas"): lambda body: quotas.change(cloud, body),
+            ("GET", "/_localaws/meter"): lambda body: control.meter(cloud),
+            ("GET", "/_localaws/schedules"): lambda body: clockwork.describe(cloud),
             ("POST", "/_localaws/registry"): lambda body: pushes.push(cloud, body),
             ("POST", "/_localaws/login"): lambda body: pushes.login(cloud, body),
             ("POST", "/_localaws/credentials"): lambda body: roles.hand_out(cloud, body),
@@ -79,7 +89,12 @@ class App:
         answer = front.answer(self._cloud, environ, lambda: _body(environ))
         if answer is not None:
             return _reply(start_response, answer)
-        corrections.before(_scope(environ)[1])
+        region, signed = _scope(environ)
+        corrections.before(signed)
+        requests.count(self._cloud, region, signed, environ, lambda: _body(environ))
+        answer = rest.answer(self._cloud, environ, lambda: _body(environ))
+        if answer is not None:
+            return _reply(start_response, answer)
         if _reads_metrics(environ, target):
             catch_up(self._cloud, _scope(environ)[0])
         return self._answer_by_moto(environ, start_response, target)
@@ -168,7 +183,9 @@ class App:
         unknown = set(wanted) - {"mode", "factor", "advance_seconds"}
         if unknown:
             raise ValueError(f"unknown field {', '.join(sorted(unknown))}; known: mode, factor, advance_seconds")
+        control.look(self._cloud)  # as things are up to here, and from here on
         self._cloud.clock.change(**wanted)
+        control.look(self._cloud)
         return self._cloud.clock.describe()
 
 

@@ -1,12 +1,12 @@
 """Application Auto Scaling: moto's records, with AWS's errors and the effects of registering a target.
 
-Target tracking acts (scaling.py); step scaling and scheduled actions are stored.
+Target tracking acts (scaling.py), and so do scheduled actions (scheduled_actions.py); step scaling is stored.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
-from localaws import minutes, scheduled_actions
+from localaws import minutes, quotas, scheduled_actions
 from localaws import scalable_targets as targets
 from localaws.cloud import Call, Handler, Store, arn
 from localaws.errors import AwsError
@@ -70,8 +70,9 @@ def _clamp(call: Call, low: int, high: int) -> None:
         if low == 0 and not fleet.asynchronous:
             raise targets.invalid("MinCapacity must be at least 1 for a variant of a real-time endpoint.")
         count = fleet.counts[words[3]]
-        if not low <= count <= high:
-            deployment.scale({words[3]: min(max(count, low), high)}, {})
+        within = {words[3]: min(max(count, low), high)}
+        if within[words[3]] != count and not quotas.refusal(call.cloud, records, fleet, within):
+            deployment.scale(within, {})
 
 
 def deregister_scalable_target(call: Call) -> None:

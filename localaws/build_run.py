@@ -20,6 +20,8 @@ from localaws.buildspec import Buildspec, BuildspecError, Phase, load
 from localaws.clock import Event
 from localaws.cloud import Cloud
 from localaws.iam.platform import AccessError, Actor
+from localaws.money import meters
+from localaws.money.ledger import Tags
 from localaws.processes import Process, Sink
 
 # $1 the command, $2 where to leave the variables, $3 where to leave the working directory.
@@ -43,7 +45,8 @@ class PhaseError(Exception):
 class BuildRun:
     """Runs one build in a thread of its own. `build` is the mutable record that BatchGetBuilds shows."""
 
-    def __init__(self, cloud: Cloud, region: str, build: dict[str, Any]) -> None:
+    def __init__(self, cloud: Cloud, region: str, build: dict[str, Any], tags: Tags) -> None:
+        """`tags` are the project's, for the bill."""
         self._cloud = cloud
         self._region = region
         self._build = build
@@ -57,6 +60,7 @@ class BuildRun:
         self._source = self._work / "src"
         self._cwd = self._source
         self._env = self._environment()
+        self._bill = meters.build(cloud, region, build, tags)
 
     def _say(self, line: str) -> None:
         self._sink([f"[Container] {line}"])
@@ -213,6 +217,7 @@ class BuildRun:
         if build["buildStatus"] == "IN_PROGRESS":
             build["buildStatus"] = "SUCCEEDED"
         build |= {"buildComplete": True, "endTime": self._cloud.clock.now()}
+        self._bill.stop(build["endTime"])
         shutil.rmtree(self._work, ignore_errors=True)
         self.finished.set()
 

@@ -59,7 +59,10 @@ class Clock:
 
     def wait(self, event: Event, seconds: float) -> bool:
         """Wait until `event` is set or cloud time has moved on by `seconds`. Returns whether the event is set."""
-        deadline = self.now() + seconds
+        return self.wait_until(event, self.now() + seconds)
+
+    def wait_until(self, event: Event, deadline: float) -> bool:
+        """Wait until `event` is set or it is that time (epoch seconds). Returns whether the event is set."""
         with self._changed:
             while not event.is_set() and self.now() < deadline:
                 self._changed.wait(self._machine_seconds(deadline - self.now()))

@@ -45,10 +45,13 @@ Handler = Callable[[Call], Mapping[str, Any] | None]
 
 @dataclass(kw_only=True)
 class Cloud:
-    """The embedded AWS of one process. `url` is known once the port is bound."""
+    """The embedded AWS of one process. `url` is known once the port is bound; `prices` and `quotas` are the
+    files of the price book and of the quotas."""
 
     state: Path
     mounts: bool = True
+    prices: Path | None = None
+    quotas: Path | None = None
     url: str = ""
     clock: Clock = field(default_factory=Clock)
     launcher: Launcher = field(init=False)

@@ -131,7 +131,7 @@ def start_build(call: Call) -> Mapping[str, Any]:
     project = _project(call, _short(request["projectName"]))
     build = _new_build(call, project)
     _check(call, build)
-    run = BuildRun(cloud, call.region, build)
+    run = BuildRun(cloud, call.region, build, {tag["key"]: tag.get("value", "") for tag in project["tags"]})
     with store.lock:
         store.builds[build["id"]], store.runs[build["id"]] = build, run
     threading.Thread(target=run.run, name=build["id"], daemon=True).start()

@@ -1,6 +1,6 @@
 """Rules of AWS that moto leaves out or has wrong, put into its classes.
 
-EC2's wait for the first request that may be EC2's: moto's module of it takes a second to import.
+EC2's and Lambda's wait for the first request that may be theirs: moto's modules of them take long to import.
 """
 
 from functools import cache
@@ -9,7 +9,7 @@ from localaws import cloudtrail, kms, managed_policies, oidc, s3_logging, s3_mar
 
 
 def install() -> None:
-    """Put in all rules but EC2's. Doing it twice does no harm."""
+    """Put in all rules but EC2's and Lambda's. Doing it twice does no harm."""
     for service in (s3_logging, s3_markers, s3_policy, cloudtrail, kms, managed_policies, oidc, sns):
         service.install()
 
@@ -18,6 +18,8 @@ def before(service: str) -> None:
     """Put in what a request to this service needs; "" is a service that nobody named."""
     if service in ("ec2", ""):
         _install_ec2()
+    if service in ("lambda", ""):
+        _install_lambda()
 
 
 @cache
@@ -25,3 +27,10 @@ def _install_ec2() -> None:
     from localaws import ec2
 
     ec2.install()
+
+
+@cache
+def _install_lambda() -> None:
+    from localaws.functions import rules
+
+    rules.install()

@@ -4,9 +4,12 @@ import importlib
 import re
 from collections.abc import Iterator
 
-from localaws import cloudtrail, ec2, kms, oidc, sns, wire
+from localaws import capacity, cloudtrail, ec2, kms, oidc, quotas, sns, wire
+from localaws.functions import rules as functions
+from localaws.money import bill
 from localaws.sagemaker import cluster, interruptions, memory, multi_model, sampling, streaming
 from localaws.sagemaker.transform import run as transform
+from localaws.schedules import api as schedules
 from localaws.services import SERVICES, Service
 
 RUNTIME = (
@@ -20,15 +23,18 @@ RUNTIME = (
     ("ecr", "docker push", "ours", "from a build; repositories, tags and digests are moto's"),
 )
 DIFFERENCES = {
-    "a training job": (*cluster.DIFFERENCES, *interruptions.DIFFERENCES, *sampling.DIFFERENCES),
+    "a training job": (*cluster.DIFFERENCES, *interruptions.DIFFERENCES, *sampling.DIFFERENCES, *capacity.DIFFERENCES),
+    "an account": quotas.DIFFERENCES,
     "inference": (
         *streaming.DIFFERENCES,
         *multi_model.DIFFERENCES,
         *memory.DIFFERENCES,
         *transform.DIFFERENCES,
     ),
+    "the bill": bill.DIFFERENCES,
+    "a function or a schedule": (*functions.DIFFERENCES, *schedules.DIFFERENCES),
 }
-CORRECTED = {"cloudtrail": cloudtrail, "ec2": ec2, "iam": oidc, "kms": kms, "sns": sns}
+CORRECTED = {"cloudtrail": cloudtrail, "ec2": ec2, "iam": oidc, "kms": kms, "lambda": functions, "sns": sns}
 
 
 def rows() -> Iterator[tuple[str, str, str, str]]:

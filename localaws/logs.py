@@ -6,6 +6,7 @@ from typing import Any
 
 from localaws.cloud import Call, Cloud, Handler, backend
 from localaws.errors import AwsError
+from localaws.money import log_bytes
 from localaws.processes import Sink
 
 _lock = threading.Lock()  # moto's log streams are not thread-safe
@@ -22,6 +23,7 @@ def stream(cloud: Cloud, region: str, group: str, name: str) -> Sink:
 
     def append(lines: list[str]) -> None:
         stamp = int(cloud.clock.now() * 1000)
+        log_bytes.count(cloud, region, group, lines)
         # An empty message is refused by the real service, so an empty line is kept as a blank.
         events = [{"timestamp": stamp, "message": line or " "} for line in lines]
         with _lock:

@@ -41,9 +41,11 @@ def watch(cloud: Cloud) -> None:
 
 
 def _run(cloud: Cloud, stop: Event) -> None:
+    begun = cloud.clock.now()
     while not stop.is_set():
-        now = cloud.clock.now()
-        cloud.clock.wait(stop, now // PERIOD_SECONDS * PERIOD_SECONDS + PERIOD_SECONDS - now)
+        # From the begin of the round before: a clock that was moved on while it went is seen at once.
+        cloud.clock.wait(stop, begun // PERIOD_SECONDS * PERIOD_SECONDS + PERIOD_SECONDS - cloud.clock.now())
+        begun = cloud.clock.now()
         for region in {*cloud.stores(Alarms), *cloud.stores(SageMaker)}:
             if stop.wait(PAUSE_MACHINE_SECONDS):
                 return

@@ -133,10 +133,11 @@ class Launcher:
         env: Mapping[str, str],
         sink: Sink,
         on_exit: Callable[[Process], None] | None = None,
+        descriptors: Sequence[int] = (),
     ) -> Process:
         """Start a program with exactly this environment. Raises OSError when the program cannot be started.
 
-        `on_exit` is called after the end, in the process's own thread.
+        `on_exit` is called after the end, in the process's own thread. `descriptors`: open files that it inherits.
         """
         own = secrets.token_hex(8)
         marked = {**env, guardian.MARKER: self._token, PROCESS_MARKER: own}
@@ -151,6 +152,7 @@ class Launcher:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                pass_fds=descriptors,
             )
             process = Process(popen, f"{PROCESS_MARKER}={own}", self._clock, sink)
             self._live.add(process)

@@ -2,7 +2,7 @@
 
 As Application Auto Scaling does it: out when the metric is above the target for 3 minutes, in when it is below 90 % of
 the target for 15 minutes; cooldowns of 300 s unless the policy says otherwise; nothing while the endpoint changes.
-Step scaling, scheduled actions and the 10-second metrics are stored only.
+Step scaling and the 10-second metrics are stored only; scheduled actions have a file of their own.
 """
 
 import math
@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import uuid4
 
+from localaws import quotas
 from localaws.alarms.series import Index, Metric, dimensions
 from localaws.cloud import Call, Cloud, Store, backend
 from localaws.paging import page
@@ -75,8 +76,11 @@ def _judge(cloud: Cloud, region: str, scaling: Scaling, target: Any, policies: S
         if tick < scaling.last.get((target.resource_id, way), float("-inf")) + rest:
             return
         scaling.last[target.resource_id, way] = tick
-        deployment.scale({variant: wanted}, {})
-    scaling.activities.insert(0, _activity(target, policy, way, wanted, tick))
+        refusal = quotas.refusal(cloud, records, fleet, {variant: wanted})
+        if not refusal:
+            deployment.scale({variant: wanted}, {})
+    outcome = _failed(wanted, refusal) if refusal else {}
+    scaling.activities.insert(0, _activity(target, policy, way, wanted, tick) | outcome)
 
 
 def _wish(cloud: Cloud, region: str, target: Any, policy: Any, count: int, tick: float) -> int:
@@ -121,6 +125,11 @@ def _metric(config: Mapping[str, Any], resource: str) -> Metric | None:
     )
 
 
+def _failed(wanted: int, reason: str) -> dict[str, str]:
+    text = f"Failed to set desired instance count to {wanted}. Reason: {reason}"
+    return {"StatusCode": "Failed", "StatusMessage": text}
+
+
 def _activity(target: Any, policy: Any, way: str, wanted: int, tick: float) -> dict[str, Any]:
     level = "AlarmHigh" if way == "Out" else "AlarmLow"
     return {
@@ -140,7 +149,7 @@ def _activity(target: Any, policy: Any, way: str, wanted: int, tick: float) -> d
 
 
 def describe_scaling_activities(call: Call) -> Mapping[str, Any]:
-    """what target tracking has done"""
+    """what target tracking and scheduled actions have done"""
     request = call.request
     wanted = {
         name: request[name] for name in ("ServiceNamespace", "ResourceId", "ScalableDimension") if name in request

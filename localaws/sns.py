@@ -1,21 +1,27 @@
-"""SNS subscriptions that a person must confirm: they stay pending, because nobody here reads the mail.
+"""SNS subscriptions that a person must confirm stay pending, because nobody here reads the mail; functions really run.
 
 moto takes every subscription for confirmed. In AWS an e-mail address is PendingConfirmation until somebody follows
-the link, gets no messages before that, and cannot be unsubscribed; it disappears with its topic.
+the link, gets no messages before that, and cannot be unsubscribed; it disappears with its topic. Functions get
+their messages asynchronously, where their policy lets SNS invoke them (functions/deliveries.py).
 """
 
+import re
 from copy import copy
 from typing import Any
 
 from moto.core.responses import ActionResult
 from moto.sns.exceptions import SNSInvalidParameter
-from moto.sns.models import SNSBackend
+from moto.sns.models import SNSBackend, Subscription
 from moto.sns.responses import SNSResponse
+
+from localaws.functions import deliveries
 
 CONFIRMED_BY_A_PERSON = ("email", "email-json")
 PENDING = "PendingConfirmation"
+FUNCTION_ARN = re.compile(r"arn:aws[a-z-]*:lambda:[a-z0-9-]+:\d{12}:function:[\w-]+(:[\w$-]+)?")
 _subscribe, _unsubscribe, _delete_topic = SNSBackend.subscribe, SNSBackend.unsubscribe, SNSBackend.delete_topic
 _list, _list_by_topic = SNSBackend.list_subscriptions, SNSBackend.list_subscriptions_by_topic
+_publish = Subscription.publish
 _respond, _describe = SNSResponse.subscribe, SNSResponse.get_topic_attributes
 
 
@@ -23,6 +29,7 @@ def install() -> None:
     """Put the rules into moto's SNS. Doing it twice does no harm."""
     SNSBackend.subscribe = _backend_subscribe
     SNSBackend.unsubscribe = _backend_unsubscribe
+    Subscription.publish = _subscription_publish
     SNSBackend.delete_topic = _backend_delete_topic
     SNSBackend.list_subscriptions = lambda self, *args, **words: _hidden(_list(self, *args, **words))
     SNSBackend.list_subscriptions_by_topic = lambda self, *args, **words: _hidden(_list_by_topic(self, *args, **words))
@@ -37,6 +44,8 @@ def is_pending(subscription: Any) -> bool:
 def _backend_subscribe(self: SNSBackend, topic_arn: str, endpoint: str, protocol: str) -> Any:
     if protocol in CONFIRMED_BY_A_PERSON and "@" not in endpoint:
         raise SNSInvalidParameter(f"Invalid parameter: Email address: {endpoint}")
+    if protocol == "lambda" and not FUNCTION_ARN.fullmatch(endpoint):
+        raise SNSInvalidParameter("Invalid parameter: Lambda endpoint ARN")
     found = _subscribe(self, topic_arn, endpoint, protocol)
     if is_pending(found):
         found.attributes |= {PENDING: True, "ConfirmationWasAuthenticated": False}
@@ -57,6 +66,25 @@ def _backend_delete_topic(self: SNSBackend, arn: str) -> None:
     for name, subscription in list(self.subscriptions.items()):
         if subscription.topic.arn == arn:
             del self.subscriptions[name]
+
+
+def _subscription_publish(
+    self: Subscription,
+    message: str,
+    message_id: str,
+    subject: str | None = None,
+    message_attributes: dict[str, Any] | None = None,
+    message_structure: str | None = None,
+    **fifo: Any,
+) -> None:
+    """moto's own, but for functions, which moto would run in docker, in the middle of the request to publish."""
+    if self.protocol != "lambda":
+        _publish(self, message, message_id, subject, message_attributes, message_structure=message_structure, **fifo)
+        return
+    matcher = self._filter_policy_matcher
+    if matcher is None or matcher.matches(message_attributes, message):
+        text = self._parse_message_structure(message, "lambda") if message_structure == "json" else message
+        deliveries.from_sns(self, text, message_id, subject, message_attributes)
 
 
 def _hidden(page: tuple[list[Any], Any]) -> tuple[list[Any], Any]:

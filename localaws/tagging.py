@@ -7,6 +7,7 @@ from localaws.cloud import GLOBAL, Call, Handler, arn, backend
 from localaws.codebuild import Builds
 from localaws.paging import page
 from localaws.sagemaker.state import SageMaker
+from localaws.schedules.store import Schedules
 
 DEFAULT_PAGE = 50
 IAM_REGION = "us-east-1"  # where AWS lists what has no region
@@ -20,6 +21,8 @@ def _ours(call: Call) -> Iterator[tuple[str, Mapping[str, str]]]:
     for repository in ecr.repositories.values():
         listed = ecr.tagger.list_tags_for_resource(repository.arn)["tags"]
         yield repository.arn, {tag["Key"]: tag["Value"] for tag in listed}
+    for group in list(call.cloud.store(call.region, Schedules).groups.values()):
+        yield group.arn, group.tags
     yield from _left_out_by_moto(call)
 
 
@@ -65,7 +68,7 @@ def _has_type(arn: str, types: list[str]) -> bool:
 
 
 def get_resources(call: Call) -> Mapping[str, Any]:
-    """moto's resources plus SageMaker, ECR, CodeBuild, trails, VPC endpoints, group rules and OIDC providers"""
+    """moto's resources plus SageMaker, ECR, CodeBuild, Scheduler, trails, VPC endpoints, group rules, OIDC providers"""
     request = call.request
     wanted = request.get("ResourceARNList", [])
     everything = {**dict(_motos(call)), **dict(_ours(call))}

@@ -129,8 +129,8 @@ def _sentence(value: Any, path: str, constraint: str) -> str:
     return f"Value '{value}' at '{path}' failed to satisfy constraint: {constraint}"
 
 
-# The models' patterns are Java's: `re` has neither Unicode categories nor surrogate pairs, and the last three rows
-# are slips in the models themselves. In order; what stands bare, outside of brackets, comes first.
+# The models' patterns are Java's: `re` has neither Unicode categories nor surrogate pairs, and some rows are
+# for slips in the models themselves. In order; what stands bare, outside of brackets, comes first.
 _JAVA_TO_PYTHON = (
     (r"\p{Print}+", r"[\x20-\x7e]+"),
     (r"\p{Print}", r"\x20-\x7e"),
@@ -138,6 +138,7 @@ _JAVA_TO_PYTHON = (
     (r"\p{M}", r"\u0300-\u036f"),
     (r"\p{N}", r"\d"),
     (r"\p{Zs}", r" \u00a0\u1680\u2000-\u200a\u202f\u205f\u3000"),
+    (r"\p{Z}-_]", r"\s_-]"),
     (r"\p{Z}", r"\s"),
     (r"\p{P}", r"!-/:-@\[-`{-~"),
     (r"\p{S}", r"$+<=>^`|~"),
@@ -147,6 +148,7 @@ _JAVA_TO_PYTHON = (
     (r"\z", r"\Z"),
     (r")${1,", r"){1,"),
     (r"[\w-_]", r"[\w_-]"),
+    (r"|(?i).*<script>", r"|.*<script>"),
 )
 
 

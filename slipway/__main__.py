@@ -15,8 +15,12 @@ import typer
 from slipway.ci.cli import ci
 from slipway.errors import FAILED, SlipwayError
 from slipway.export.cli import export
+from slipway.money_verbs import app as money_verbs
 from slipway.options import AsJson, StackName, out, print_json
+from slipway.preflight_verb import app as preflight_verb
 from slipway.run_verbs import app as run_verbs
+from slipway.spending_verbs import app as spending_verbs
+from slipway.teardown_verbs import app as teardown_verbs
 
 app = typer.Typer(
     help="From a PyTorch model to an autoscaling SageMaker endpoint: everything besides `pulumi up`.",
@@ -29,6 +33,10 @@ app.add_typer(local, name="local")
 app.add_typer(ci, name="ci")
 app.add_typer(export, name="export")
 app.add_typer(run_verbs)
+app.add_typer(teardown_verbs)
+app.add_typer(money_verbs)
+app.add_typer(spending_verbs)
+app.add_typer(preflight_verb)
 
 
 @app.command()
@@ -164,56 +172,6 @@ def logs(
     if not lines:
         stream = f" in a stream {source.stream_prefix}..." if source.stream_prefix else ""
         raise SlipwayError(f"nothing is logged in {source.group}{stream}; what exists: slipway leaks --stack {stack}")
-
-
-@app.command()
-def down(stack: StackName = "local", yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False) -> None:
-    """Remove everything of a stack, then prove that nothing is left."""
-    from slipway.down import down
-    from slipway.errors import INTERRUPTED, USAGE
-    from slipway.project import open_stack
-    from slipway.signals import interruptible
-    from slipway.view import Steps
-
-    where = open_stack(stack)
-    if not where.local and not yes:
-        if not sys.stdin.isatty():
-            raise SlipwayError(f"stack {stack} is on a real account; give --yes to remove it without a question", USAGE)
-        if typer.prompt(f"Type the stack's name to remove everything of {where.prefix}") != stack:
-            raise SlipwayError("not the stack's name; nothing was removed", USAGE)
-    try:
-        with interruptible(), Steps(out) as steps:
-            left = down(where, steps)
-    except KeyboardInterrupt:
-        message = f"interrupted; some of {where.prefix} is left. Go on with: slipway down --stack {stack}"
-        raise SlipwayError(message, INTERRUPTED) from None
-    if left:
-        raise SlipwayError("left behind:\n" + "\n".join(f"  {item.kind} {item.name}" for item in left))
-
-
-@app.command()
-def leaks(stack: StackName = "local", as_json: AsJson = False) -> None:
-    """What of a stack still exists in AWS, in a state file or not. Exit code 1 when there is anything."""
-    from dataclasses import asdict
-
-    from slipway.leaks import find_leaks
-    from slipway.project import open_stack
-    from slipway.records import find_records
-
-    where = open_stack(stack)
-    left, records = find_leaks(where), find_records(where)
-    if as_json:
-        print_json(
-            {"stack": stack, "leaks": [asdict(item) for item in left], "records": [asdict(one) for one in records]}
-        )
-    else:
-        for item in left:
-            out.print(f"{item.kind:<24} {item.name}  (found by {item.how})", markup=False, soft_wrap=True)
-        out.print(f"{len(left)} left of {where.prefix}" if left else f"none: nothing of {where.prefix} exists")
-        if records:
-            out.print(f"kept as records, without cost: {len(records)} (run logs, models); slipway down removes them")
-    if left:
-        raise typer.Exit(FAILED)
 
 
 @app.command()

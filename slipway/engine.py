@@ -24,6 +24,8 @@ from slipway.signals import deferred, uninterruptible
 
 POLL_SECONDS = 0.1
 INTERRUPT_SECONDS = 10.0  # the engine finishes the calls in flight, so that its state stays true
+OWNER = "SLIPWAY_PID"
+"""The variable that tells an engine which process started it: by it one is known whose `slipway` was killed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,9 +65,13 @@ class Engine:
             raise SlipwayError("no Pulumi CLI; get it: python -m slipway.pulumi_cli")
         return [str(folder / "pulumi"), *words, "--non-interactive", "--cwd", str(self.stack.root)]
 
+    @property
+    def _environment(self) -> dict[str, str]:
+        return {**self.stack.environment, OWNER: str(os.getpid())}
+
     def call(self, *words: str) -> str:
         """One short command's standard output. Raises SlipwayError with its standard error."""
-        done = subprocess.run(self._command(*words), env=self.stack.environment, capture_output=True, text=True)
+        done = subprocess.run(self._command(*words), env=self._environment, capture_output=True, text=True)
         if done.returncode:
             said = done.stderr.strip() or done.stdout.strip()
             if LOCKED in said:
@@ -117,7 +123,7 @@ class Engine:
                         process = subprocess.Popen(
                             [*command, "--event-log", str(log)],
                             # The event log is still marked as a debugging flag.
-                            env={**self.stack.environment, "PULUMI_DEBUG_COMMANDS": "true"},
+                            env={**self._environment, "PULUMI_DEBUG_COMMANDS": "true"},
                             stdout=output,
                             stderr=subprocess.STDOUT,
                             stdin=subprocess.DEVNULL,

@@ -1,30 +1,34 @@
 """What of a stack still exists in AWS, whatever Pulumi's state says.
 
 Found twice over: by name in every service the program touches, and by tag through the tagging API. A name counts when
-it is one the program makes (`own_name`), so that stack `dev` does not claim what belongs to `dev-eu`.
+it is one the program makes (`own_name`) and no tag says that it is another stack's, so that stack `dev` does not claim
+what belongs to `dev-eu`. What it costs is `slipway.teardown.worth`, how it goes `slipway.teardown.removal`.
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from botocore.exceptions import ClientError
 
+from slipway.errors import SlipwayError
 from slipway.project import Stack
-from slipway.searches import BY_NAME, BY_TAG, own_tags, pages
+from slipway.searches import BY_NAME, BY_TAG, DENIED, pages
+from slipway.teardown.arns import RECORD_KINDS, WITH_THEIR_OWNER, exists, identify, kind_of
 
 PARTS = (
-    r"access-logs|alarm-[a-z0-9-]+|alarms|build|build-logs|config|data|deploy|deploy-pr|endpoints?|guard|image|jobs|key|model|run"
-    r"|scaling[a-z0-9-]*|schedule|serve|shadow[a-z-]*|train|trail|trail-logs|vpc[a-z0-9.-]*"
+    r"access-logs|alarm-[a-z0-9-]+|alarms|budget|build|build-logs|check|config|data|deploy|deploy-pr|deploy-pr-teardown"
+    r"|deploy-teardown|endpoints?|guard|guard-logs|image|jobs|key|model|office-[a-z]+|run|scaling[a-z0-9-]*|schedule|serve"
+    r"|shadow[a-z-]*|spending|train|trail|trail-logs|vpc[a-z0-9.-]*"
 )
-RECORD_KINDS = ("sagemaker model-package-group", "sagemaker model-package")
-"""Found by tag, cost nothing, and kept on purpose: see slipway.records."""
-RUNNING = ("InProgress", "Stopping")
+"""What stands between the stack's name and the seven hex digits, in which no stack's own name ends."""
+AT_ONCE = 8  # searches
 
 
 @dataclass(frozen=True, kw_only=True, order=True)
 class Leftover:
-    """Something of the stack that exists. `how` is name or tag: how it was found."""
+    """Something of the stack that exists. `name` is what AWS's calls want; `how` is name or tag: how it was found."""
 
     kind: str
     name: str
@@ -33,7 +37,10 @@ class Leftover:
 
 def own_name(prefix: str, name: str) -> bool:
     """Whether the program makes this name for the stack with this prefix."""
-    pattern = rf"{re.escape(prefix)}(-({PARTS})(-[0-9a-f]{{7}})?|-[0-9a-f]{{12}}-[0-9a-f]{{7}}|-[0-9a-f]{{7}})?"
+    pattern = (
+        rf"{re.escape(prefix)}"
+        rf"(-({PARTS})-[0-9a-f]{{7}}|-[0-9a-f]{{12}}-[0-9a-f]{{7}}|-[0-9a-f]{{7}})?"
+    )
     return re.fullmatch(pattern, name) is not None
 
 
@@ -41,21 +48,62 @@ def find_leaks(stack: Stack, looked_at: Callable[[str], None] = lambda kind: Non
     """Everything of the stack that still exists; `looked_at` is told each kind as it is searched.
 
     What AWS is already deleting is not counted: it bills no more, and it may take minutes (a key: days) to go.
+    Raises SlipwayError, naming the kinds, when AWS does not let us search for some: nothing would be proven.
     """
-    leaving = set(being_deleted(stack))
-    found = []
-    for kind, search in BY_NAME.items():
+    with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="search") as pool:
+        leaving = pool.submit(being_deleted, stack)
+        searches = {kind: pool.submit(_by_name, stack, kind) for kind in BY_NAME}
+        searches |= {kind: pool.submit(_by_tag, stack, kind) for kind in BY_TAG}
+        tags = pool.submit(lambda: dict(_stacks_by_arn(stack)))
+        found = _results(stack, searches, looked_at)
+        looked_at("tags")
+        owners = {identify(arn): owner for arn, owner in tags.result().items()}
+        # A stack may be called as the beginning of another one's names; its tags tell the two apart.
+        found = [one for one in found if owners.get((one.kind, one.name), stack.name) == stack.name]
+        strange = _found_by_tag_alone(stack, owners, tags.result(), found)
+        there = pool.map(lambda one: exists(stack, one.kind, one.name), strange)
+        found += [one for one, exist in zip(strange, there, strict=True) if exist]
+    return sorted(one for one in found if one.kind != "endpoint" or one.name not in leaving.result())
+
+
+def _by_name(stack: Stack, kind: str) -> list[Leftover]:
+    own = (thing for thing in BY_NAME[kind](stack) if own_name(stack.prefix, thing.name))
+    return [Leftover(kind=kind, name=identity, how="name") for identity in dict.fromkeys(one.identity for one in own)]
+
+
+def _by_tag(stack: Stack, kind: str) -> list[Leftover]:
+    return [Leftover(kind=kind, name=name, how="tag") for name in BY_TAG[kind](stack)]
+
+
+def _results(
+    stack: Stack, searches: Mapping[str, "Future[list[Leftover]]"], looked_at: Callable[[str], None]
+) -> list[Leftover]:
+    found: list[Leftover] = []
+    denied: dict[str, str] = {}
+    for kind, search in searches.items():
         looked_at(kind)
-        names = [name for name in search(stack) if own_name(stack.prefix, last_part(name))]
-        found += [Leftover(kind=kind, name=name, how="name") for name in names]
-    for kind, search in BY_TAG.items():
-        looked_at(kind)
-        found += [Leftover(kind=kind, name=name, how="tag") for name in search(stack)]
-    looked_at("tags")
-    known = {last_part(leftover.name) for leftover in found}
-    tagged = [arn for arn in tagged_arns(stack) if last_part(arn) not in known]
-    found += [Leftover(kind=kind_of(arn), name=arn, how="tag") for arn in tagged if not _harmless(stack, arn)]
-    return sorted(leftover for leftover in found if last_part(leftover.name) not in leaving)
+        try:
+            found += search.result()
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in DENIED:
+                raise
+            denied[kind] = error.response["Error"]["Message"]
+    if denied:
+        listed = "\n".join(f"  {kind}: {message}" for kind, message in denied.items())
+        raise SlipwayError(
+            f"whether anything of {stack.prefix} exists is not known: these credentials may not search for\n{listed}\n"
+            "Use the deploy role of the stack, or credentials that may read the account"
+        )
+    return found
+
+
+def _found_by_tag_alone(
+    stack: Stack, owners: Mapping[tuple[str, str], str], arns: Mapping[str, str], found: list[Leftover]
+) -> list[Leftover]:
+    known = {(one.kind, one.name) for one in found}
+    ignored = {identify(arn) for arn in arns if kind_of(arn) in (*RECORD_KINDS, *WITH_THEIR_OWNER)}
+    own = {key for key, owner in owners.items() if owner == stack.name} - known - ignored
+    return [Leftover(kind=kind, name=name, how="tag") for kind, name in sorted(own)]
 
 
 def being_deleted(stack: Stack) -> list[str]:
@@ -65,44 +113,16 @@ def being_deleted(stack: Stack) -> list[str]:
     return [name for name in leaving if own_name(stack.prefix, name)]
 
 
-def _harmless(stack: Stack, arn: str) -> bool:
-    """Whether this is a record, an ended training job, or a key that waits for its deletion (7 to 30 days, free)."""
-    kind = kind_of(arn)
-    if kind == "sagemaker training-job":
-        return _state(stack, "sagemaker", "describe_training_job", TrainingJobName=last_part(arn)) not in RUNNING
-    if kind == "kms key":
-        return _state(stack, "kms", "describe_key", KeyId=arn) in ("PendingDeletion", "")
-    return kind in RECORD_KINDS
-
-
-def _state(stack: Stack, service: str, operation: str, **key: str) -> str:
-    """The state of something the tagging API listed, empty when it is gone: that listing lags."""
-    try:
-        found = getattr(stack.client(service), operation)(**key)
-    except ClientError as error:
-        if error.response["Error"]["Code"] in ("NotFoundException", "ResourceNotFound", "ValidationException"):
-            return ""
-        raise
-    state: str = found["KeyMetadata"]["KeyState"] if service == "kms" else found["TrainingJobStatus"]
-    return state
-
-
-def last_part(name: str) -> str:
-    """The part of a name or ARN that the program chose: endpoint/x/variant/y -> x, arn:...:role/x -> x."""
-    if name.startswith("endpoint/"):
-        return name.split("/")[1]
-    return re.split(r"[:/]", name.removesuffix(":*"))[-1]
-
-
-def kind_of(arn: str) -> str:
-    """arn:aws:sagemaker:...:training-job/x -> sagemaker training-job."""
-    parts = arn.split(":", 5)
-    return f"{parts[2]} {re.split('[:/]', parts[5])[0]}" if len(parts) == 6 else arn
-
-
-def tagged_arns(stack: Stack) -> Iterator[str]:
-    """Everything that carries the stack's tags, as far as the tagging API lists its service."""
-    filters = [{"Key": key, "Values": [value]} for key, value in own_tags(stack).items()]
+def _stacks_by_arn(stack: Stack) -> Iterator[tuple[str, str]]:
+    """Everything with the project's tag, as far as the tagging API lists its service, and the stack it is of."""
+    filters = [{"Key": "slipway:project", "Values": [stack.project]}]
     client = stack.client("resourcegroupstaggingapi")
     for entry in pages(client, "get_resources", "ResourceTagMappingList", TagFilters=filters):
-        yield entry["ResourceARN"]
+        owner = {tag["Key"]: tag["Value"] for tag in entry["Tags"]}.get("slipway:stack")
+        if owner:
+            yield entry["ResourceARN"], owner
+
+
+def tagged_arns(stack: Stack) -> list[str]:
+    """Everything that carries the stack's tags, as far as the tagging API lists its service."""
+    return [arn for arn, owner in _stacks_by_arn(stack) if owner == stack.name]

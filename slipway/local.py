@@ -29,6 +29,8 @@ STOP_TIMEOUT_SECONDS = 15.0
 # Not the form of a real key: a client that strays to AWS with it is refused at once.
 FAKE_KEY = "localaws"
 DEFAULT_REGION = "eu-west-1"
+PRICES = Path(__file__).with_name("prices") / "book.json"
+QUOTAS = Path(__file__).with_name("quotas.json")
 STRAY_SETTINGS = (
     "AWS_PROFILE",
     "AWS_DEFAULT_PROFILE",
@@ -84,6 +86,7 @@ class LocalAws:
         shutil.rmtree(self.home, ignore_errors=True)
         (self.home / "pulumi").mkdir(parents=True)
         command = [sys.executable, "-m", "localaws", "--port", str(port), "--state", str(self.home / "state")]
+        command += ["--prices", str(PRICES), "--quotas", str(QUOTAS)]
         process = None
         try:
             with deferred(), self._log.open("wb") as log:

@@ -2,6 +2,7 @@
 
 import os
 import re
+import threading
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +16,7 @@ from slipway.errors import USAGE, SlipwayError
 from slipway.local import LocalAws, home_of, with_pulumi
 
 READ_TIMEOUT_SECONDS = 70  # SageMaker gives an invocation 60
+_MAKING = threading.Lock()  # boto3's clients are safe among threads, its sessions are not
 
 
 def root() -> Path:
@@ -54,8 +56,18 @@ class Stack:
             region_name=self.region,
         )
 
+    @cached_property
+    def _clients(self) -> dict[str, Any]:
+        return {}
+
     def client(self, service: str) -> Any:
-        """A boto3 client for this stack's account and region, or for the embedded AWS."""
+        """The boto3 client of a service for this stack's account and region, or for the embedded AWS."""
+        with _MAKING:
+            if service not in self._clients:
+                self._clients[service] = self._new_client(service)
+            return self._clients[service]
+
+    def _new_client(self, service: str) -> Any:
         url = self.environment.get("AWS_ENDPOINT_URL")
         retries: Any = {"mode": "standard", "total_max_attempts": 3}
         config = Config(read_timeout=READ_TIMEOUT_SECONDS, retries=retries)

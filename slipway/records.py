@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 from botocore.exceptions import ClientError
 
-from slipway.leaks import RUNNING, kind_of, last_part, own_name, tagged_arns
+from slipway.leaks import own_name, tagged_arns
 from slipway.project import Stack
 from slipway.registry import groups, packages_of
-from slipway.searches import pages
+from slipway.searches import RUNNING, pages
+from slipway.teardown.arns import is_gone, kind_of, last_part
 
 RUN_LOGS = "/aws/sagemaker/TrainingJobs"
 
@@ -55,8 +56,7 @@ def remove_records(stack: Stack, records: list[Record], show: Callable[[str], No
         try:
             remove[record.kind](record.name)
         except ClientError as error:
-            words = f"{error.response['Error']['Code']} {error.response['Error']['Message']}"
-            if not any(gone in words for gone in ("NotFound", "does not exist", "Could not find")):
+            if not is_gone(error):
                 raise
 
 

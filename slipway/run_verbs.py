@@ -23,8 +23,9 @@ def train(
     """Make the run that code, data and settings describe, wait for it, and serve or register what passed its gate.
 
     It is `pulumi up`: when that run exists already, nothing is trained; --again makes a new one of the same content.
+    Where AWS has no free instances it goes on with training.fallbacks, one by one.
     """
-    from slipway.deploy import up
+    from slipway.ladder import climb
     from slipway.project import open_stack
     from slipway.promote import again as raise_attempt
     from slipway.promote import config_file
@@ -37,7 +38,7 @@ def train(
         if again:
             with steps.step("configuration") as step:
                 step.result = f"training.attempt is {raise_attempt(where)} now in {config_file(where).name}; commit it"
-        up(where, steps, follow=follow)
+        climb(where, steps, follow=follow)
     out.print(table(find_runs(where)[:1]))
 
 

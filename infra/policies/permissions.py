@@ -23,9 +23,11 @@ WITHOUT_RESOURCE: dict[str, frozenset[str]] = {
     "codebuild": frozenset({"ListProjects"}),
     "ec2": frozenset(
         {
+            "DescribeAddresses",
             "DescribeAvailabilityZones",
             "DescribeDhcpOptions",
             "DescribeManagedPrefixLists",
+            "DescribeNatGateways",
             "DescribeNetworkInterfaces",
             "DescribePrefixLists",
             "DescribeRouteTables",
@@ -39,8 +41,10 @@ WITHOUT_RESOURCE: dict[str, frozenset[str]] = {
         }
     ),
     "ecr": frozenset({"DescribeRegistry", "GetAuthorizationToken"}),
+    "events": frozenset({"ListRules"}),
     "iam": frozenset({"ListAccountAliases", "ListOpenIDConnectProviders", "ListPolicies", "ListRoles"}),
     "kms": frozenset({"CreateKey", "ListAliases", "ListKeys"}),
+    "lambda": frozenset({"ListFunctions"}),
     "logs": frozenset({"DescribeLogGroups", "DescribeQueries", "StopQuery"}),
     "pricing": frozenset({"GetProducts"}),
     "s3": frozenset({"ListAllMyBuckets"}),
@@ -51,10 +55,13 @@ WITHOUT_RESOURCE: dict[str, frozenset[str]] = {
             "ListHyperParameterTuningJobs",
             "ListModelPackageGroups",
             "ListModels",
+            "ListProcessingJobs",
             "ListTrainingJobs",
+            "ListTransformJobs",
         }
     ),
-    "scheduler": frozenset({"ListSchedules"}),
+    "scheduler": frozenset({"ListScheduleGroups", "ListSchedules"}),
+    "secretsmanager": frozenset({"ListSecrets"}),
     "servicequotas": frozenset({"ListServiceQuotas"}),
     "sns": frozenset({"ListSubscriptions", "ListTopics", "Unsubscribe"}),
     "sts": frozenset({"GetCallerIdentity"}),

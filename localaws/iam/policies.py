@@ -100,6 +100,12 @@ def _secret(region: str, resource: str) -> str | None:
     return getattr(found, "policy", None)
 
 
+def _function(region: str, resource: str) -> str | None:
+    functions = backend("lambda", region)._lambdas
+    found = functions._functions.get(resource.removeprefix("function:").partition(":")[0], {}).get("latest")
+    return json.dumps(found.policy.get_policy()["Policy"]) if found is not None and found.policy.statements else None
+
+
 # The service in an ARN: (region, resource) -> the text of its policy.
 _FINDERS: dict[str, Callable[[str, str], str | None]] = {
     "s3": _bucket,
@@ -107,4 +113,5 @@ _FINDERS: dict[str, Callable[[str, str], str | None]] = {
     "sns": _topic,
     "ecr": _repository,
     "secretsmanager": _secret,
+    "lambda": _function,
 }

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Mapping
 
+from localaws.autoscaling import TargetTags
 from localaws.cloud import Cloud, backend
 from localaws.codebuild import Builds
 from localaws.iam import policies
 from localaws.sagemaker.state import SageMaker
+from localaws.schedules.store import Schedules
 
 Tags = Mapping[str, str]
 
@@ -36,9 +38,24 @@ def _project(cloud: Cloud, region: str, arn: str) -> Tags:
     return {tag["key"]: tag.get("value", "") for tag in found["tags"]} if found is not None else {}
 
 
+def _function(cloud: Cloud, region: str, arn: str) -> Tags:
+    found = backend("lambda", region).get_function_by_arn(arn)
+    tags: Tags = found.tags if found is not None else {}
+    return tags
+
+
+def _schedule_group(cloud: Cloud, region: str, arn: str) -> Tags:
+    found = cloud.store(region, Schedules).groups.get(arn.rsplit("schedule-group/", 1)[-1])
+    return found.tags if found is not None else {}
+
+
 def _key(cloud: Cloud, region: str, arn: str) -> Tags:
     found: Tags = backend("kms", region).tagger.get_tag_dict_for_resource(arn.rsplit("key/", 1)[-1])
     return found
+
+
+def _scalable_target(cloud: Cloud, region: str, arn: str) -> Tags:
+    return cloud.store(region, TargetTags).tags.get(arn, {})
 
 
 _FINDERS: dict[str, Callable[[Cloud, str, str], Tags]] = {
@@ -47,4 +64,7 @@ _FINDERS: dict[str, Callable[[Cloud, str, str], Tags]] = {
     "ecr": _repository,
     "codebuild": _project,
     "kms": _key,
+    "lambda": _function,
+    "scheduler": _schedule_group,
+    "application-autoscaling": _scalable_target,
 }

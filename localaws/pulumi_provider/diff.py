@@ -79,6 +79,7 @@ SAME: Mapping[Form, Callable[[Any, Any], bool]] = {
     Form.JSON: documents.same,
     Form.KEY: documents.same_key,
     Form.URL: documents.same_address,
+    Form.AMOUNT: documents.same_amount,
 }
 """How values of these forms are compared; all others by `equal`."""
 

@@ -7,6 +7,7 @@ mean the same if they agree after undoing that.
 from __future__ import annotations
 
 import json
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 # Where AWS treats a value and a list of that one value alike, and the order of a list means nothing.
@@ -45,6 +46,14 @@ def same_key(one: Any, other: Any) -> bool:
 def same_address(one: Any, other: Any) -> bool:
     """Whether two addresses are the same; IAM leaves out the https:// of the ones that it stores."""
     return str(one).removeprefix("https://") == str(other).removeprefix("https://")
+
+
+def same_amount(one: Any, other: Any) -> bool:
+    """Whether two decimal numbers, given as text, have the same value. Text that is no number equals only itself."""
+    try:
+        return Decimal(str(one)) == Decimal(str(other))
+    except InvalidOperation:
+        return bool(one == other)
 
 
 def _parse(document: Any) -> Any:

@@ -23,6 +23,7 @@ _JAVA_TO_PYTHON = {
     r"\p{Z}": r"\s",
     r"\uD800\uDC00-\uDBFF\uDFFF": r"\U00010000-\U0010FFFF",  # surrogate pairs
 }
+ANY_CASE = "(?i)"
 SHOWN_CHOICES = 8  # of an enumeration that may have hundreds
 TIME_FORMAT = "%Y-%m-%dT%H:%M:%S%z"
 
@@ -107,4 +108,5 @@ def compiled(pattern: str) -> re.Pattern[str]:
     """An API pattern, which is in Java's dialect: its Unicode classes are widened to what Python has."""
     for java, python in _JAVA_TO_PYTHON.items():
         pattern = pattern.replace(java, python)
-    return re.compile(pattern, re.DOTALL)
+    flags = re.DOTALL | (re.IGNORECASE if ANY_CASE in pattern else 0)  # Java takes it anywhere, Python at the start
+    return re.compile(pattern.replace(ANY_CASE, ""), flags)

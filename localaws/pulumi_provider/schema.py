@@ -36,6 +36,7 @@ class Form(Enum):
     BOOLEAN_TEXT = "true or false, which the API has as text"
     KEY = "a KMS key by id or ARN, compared by the id"
     URL = "an address, compared without its https://"
+    AMOUNT = "a decimal number as text, compared by its value"
 
 
 @dataclass(frozen=True, kw_only=True)

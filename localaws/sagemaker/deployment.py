@@ -47,6 +47,12 @@ class Deployment:
             shown["PendingDeploymentSummary"] = summary.pending(*pending, self._stage)
         return shown
 
+    @property
+    def fleets(self) -> list[Fleet]:
+        """The one that serves and the one that is on its way; of a move both."""
+        pending = self._pending
+        return [fleet for fleet in (self.fleet, pending and pending[0]) if fleet]
+
     def _set(self, status: str, **fields: Any) -> None:
         self.record |= {**fields, "EndpointStatus": status, "LastModifiedTime": self.cloud.clock.now()}
 

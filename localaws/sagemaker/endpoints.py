@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
-from localaws import autoscaling
+from localaws import autoscaling, quotas
 from localaws.cloud import Call, Handler
 from localaws.errors import validation
 from localaws.iam.platform import Actor
+from localaws.sagemaker import usage
 from localaws.sagemaker.deployment import Deployment
 from localaws.sagemaker.fleet import Fleet
-from localaws.sagemaker.guardrails import Plan, check_variants, plan
+from localaws.sagemaker.guardrails import ROLLING, Plan, check_variants, plan
 from localaws.sagemaker.listing import listing
 from localaws.sagemaker.models import check_model_data
 from localaws.sagemaker.state import find, keep_tags, refuse_duplicate, sagemaker_arn, store
@@ -62,6 +63,7 @@ def create_endpoint(call: Call) -> Mapping[str, Any]:
         refuse_duplicate(records.endpoints, call, name, "endpoint", "endpoint")
         fleet = _fleet(call, name)
         _plan(call, fleet, call.request.get("DeploymentConfig"))
+        quotas.check(call.cloud, records, usage.hosting(fleet))
         record = {
             "EndpointName": name,
             "EndpointArn": sagemaker_arn(call, "endpoint", name),
@@ -111,6 +113,8 @@ def update_endpoint(call: Call) -> Mapping[str, Any]:
             given = deployment.record["LastDeploymentConfig"]
         chosen = _plan(call, new, given)
         check_variants(chosen, old.production, new.production, serverless=bool(old.serverless or new.serverless))
+        if chosen.strategy != ROLLING:  # which replaces a few instances at a time
+            quotas.check(call.cloud, store(call), usage.hosting(new))
         deployment.record["LastDeploymentConfig"] = given
         gone = sorted(set(old.counts) - set(new.counts))
 
@@ -160,6 +164,7 @@ def update_endpoint_weights_and_capacities(call: Call) -> Mapping[str, Any]:
         counts = {
             name: item["DesiredInstanceCount"] for name, item in desired.items() if "DesiredInstanceCount" in item
         }
+        quotas.check_scaling(call.cloud, store(call), deployment.fleet, counts)
         for name, item in desired.items():
             if "ServerlessUpdateConfig" in item:
                 deployment.fleet.serverless[name] |= item["ServerlessUpdateConfig"]

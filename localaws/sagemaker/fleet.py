@@ -8,10 +8,13 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
+from localaws import capacity
 from localaws.cloud import Cloud
 from localaws.errors import AwsError
+from localaws.money import meters
 from localaws.sagemaker import memory, servers
 from localaws.sagemaker.choice import Request, choose
 from localaws.sagemaker.instance import Instance, InstanceError, in_parallel
@@ -58,6 +61,7 @@ class Fleet:
             if "ServerlessConfig" in variant
         }
         self._servers = servers.of_variants(region, endpoint, self.variants, models)
+        self._bill = meters.Hosting(cloud, region, endpoint, self.variants, asynchronous=self.asynchronous)
         self.on_capacity: Callable[[], None] = lambda: None  # called when an instance has taken a dead one's place
 
     @property
@@ -91,6 +95,9 @@ class Fleet:
         """
         wanted = {name: count or int(name in self.serverless) for name, count in self.counts.items()}
         missing = [name for name, count in wanted.items() for _ in range(count - self.live(name))]
+        for variant in missing:
+            if capacity.is_short(self._cloud, "Hosting", self.variants[variant].get("InstanceType", "")):
+                raise InstanceError(capacity.HOSTING_REASON)
         started = [self._add(name) for name in missing]
         errors: list[InstanceError] = []
         in_parallel(lambda item: self._bring_up(item, errors), started)
@@ -99,9 +106,10 @@ class Fleet:
                 self._remove(item)
             in_parallel(Instance.kill, started)
             raise errors[0]
+        self._bill.provision(self.counts)
 
     def _add(self, variant: str) -> Instance:
-        item = Instance(cloud=self._cloud, server=self._servers[variant])
+        item = Instance(cloud=self._cloud, server=self._servers[variant], meter=partial(self._bill.start, variant))
         item.models = Models(item) if item.server.multi_model else None
         with self._lock:
             self._instances.append(item)
@@ -225,6 +233,7 @@ class Fleet:
     def drain(self) -> None:
         """Take everything out of routing, let the requests in flight finish, stop the servers."""
         self._closed.set()
+        self._bill.end()
         with self._lock:
             items = list(self._instances)
         self._retire(items)
@@ -241,6 +250,7 @@ class Fleet:
     def kill(self) -> None:
         """SIGKILL at once, for a reset and the end of localaws."""
         self._closed.set()
+        self._bill.end()
         with self._lock:
             items = list(self._instances)
         in_parallel(Instance.kill, items)

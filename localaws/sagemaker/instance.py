@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from localaws import containers, ecr, roles, s3
 from localaws.cloud import Cloud
 from localaws.iam.platform import AccessError, Actor
+from localaws.money.ledger import Usage
 from localaws.processes import Process
 from localaws.sagemaker import permissions
 from localaws.sagemaker.definitions import is_multi_model, model_data
@@ -89,10 +90,13 @@ class Instance:
     idle: deque[tuple[float, http.client.HTTPConnection]] = field(default_factory=deque)  # with the time of last use
     setup_seconds: float = 0.0  # machine time that a serverless process took to start, until its first request
     models: "Models | None" = None  # of a multi-model server
+    meter: Callable[[], list[Usage]] = list  # starts the bill of the instance itself, where it has one
+    usages: list[Usage] = field(default_factory=list)
 
     def start(self, on_exit: Callable[["Instance"], None]) -> None:
         """Unpack the model and start the server. Raises InstanceError."""
         server = self.server
+        self.usages = self.meter()
         self.folder = self.cloud.folder("servers", server.region, server.owner)
         root, folder = self.folder / "ml", "models" if server.multi_model else "model"
         (root / folder).mkdir(parents=True)
@@ -163,6 +167,8 @@ class Instance:
             self.idle.pop()[1].close()
         if self.process is not None:
             self.process.stop(grace_seconds)
+        for usage in self.usages:
+            usage.stop(self.cloud.clock.now())
         if self.folder is not None:
             shutil.rmtree(self.folder, ignore_errors=True)
 

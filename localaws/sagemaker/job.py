@@ -10,15 +10,20 @@ import math
 import sys
 import threading
 import traceback
+from collections.abc import Callable
 from typing import Any
 
+from localaws import capacity
 from localaws.cloud import Cloud
+from localaws.money import meters
+from localaws.money.ledger import Usage
 from localaws.sagemaker import interruptions, metrics, spot
 from localaws.sagemaker.attempt import Attempt, JobError
 from localaws.sagemaker.interruptions import Interruption
 
 STOP_GRACE_SECONDS = 120
 CHECKPOINT_SYNC_SECONDS = 1  # by the clock
+CAPACITY_PAUSE_SECONDS = 0.05  # machine time, between two looks for free instances
 SYNC_PAUSE_SECONDS = 0.05  # machine time: a fast clock must not keep the machine busy with looking for files
 TERMINAL = ("Completed", "Failed", "Stopped")
 INTERRUPTIBLE = ("Starting", "Downloading", "Training")
@@ -50,7 +55,10 @@ class TrainingRun:
         self._abandoned = False
         self._market = interruptions.market(cloud)
         self._interruption: Interruption | None = None  # while one is under way
-        self._instance_seconds = 0.0  # from the first byte downloaded to the end, of all attempts
+        # From the first byte downloaded to the end: of the attempts that are over, and the begin of the present one.
+        self._spent: tuple[float, float | None] = (0.0, None)
+        self._bill: list[Usage] = []
+        self.kept_until: Callable[[float], float] | None = None  # of the warm pool: when by a time it had ended
         self._training_seconds = 0.0  # the part that MaxRuntimeInSeconds limits
         self._owners: dict[str, str] = {}  # of the checkpoints, by name
         self.finished = cloud.clock.event()
@@ -128,22 +136,45 @@ class TrainingRun:
 
     def _train(self) -> Outcome:
         while True:
-            begin = self._clock.now()
+            if (outcome := self._await_instances()) is not None:
+                return outcome
+            self._spent = (self._spent[0], self._clock.now())
             try:
                 outcome = self._try()
             finally:
-                self._instance_seconds += self._clock.now() - begin
+                self._spent = (self._instance_seconds(self._clock.now()), None)
             if outcome is None:
                 outcome = self._wait_for_capacity()
             if outcome is not None:
                 return outcome
+
+    def _await_instances(self) -> Outcome | None:
+        """None once there are instances of the type, or the outcome. Raises JobError. Nothing of it bills."""
+        wanted, is_spot = self._record["ResourceConfig"].get("InstanceType", ""), spot.is_spot(self._record)
+        while capacity.is_short(self._cloud, "Training", wanted, is_spot):
+            if not is_spot:
+                raise JobError(capacity.TRAINING_REASON)
+            self._message(capacity.WAITING)
+            if self._stop_asked.wait(CAPACITY_PAUSE_SECONDS):
+                return STOPPED
+            if self._clock.now() >= spot.deadline(self._record):
+                return self._exceed_wait()
+        return None
+
+    def _exceed_wait(self) -> Outcome:
+        self._enter("Stopping", FINAL_MESSAGES["MaxWaitTimeExceeded"])
+        return "Stopped", "MaxWaitTimeExceeded", ""
 
     def _try(self) -> Outcome | None:
         """One attempt's outcome, or None if it was interrupted."""
         self._message("Preparing the instances for training")
         if self._stop_asked.is_set():
             return STOPPED
-        self._record.setdefault("TrainingStartTime", self._clock.now())
+        if "TrainingStartTime" not in self._record:
+            self._record["TrainingStartTime"] = self._clock.now()
+            self._bill = meters.training(
+                self._cloud, self._region, self._record, self._instance_seconds, self._billable_seconds
+            )
         self._enter_unless_stopping("Downloading", "Downloading input data")
         self._attempt.prepare()
         self._message("Downloading the training image")
@@ -211,8 +242,7 @@ class TrainingRun:
         limit = spot.deadline(self._record) - self._clock.now()
         stopped = self._clock.wait(self._stop_asked, max(0.0, min(seconds, limit)))
         if not stopped and seconds >= limit:
-            self._enter("Stopping", FINAL_MESSAGES["MaxWaitTimeExceeded"])
-            return "Stopped", "MaxWaitTimeExceeded", ""
+            return self._exceed_wait()
         with self._lock:
             if self._stop_asked.is_set():
                 return STOPPED
@@ -227,7 +257,23 @@ class TrainingRun:
             self._enter(secondary, reason or FINAL_MESSAGES[secondary])
             record["SecondaryStatusTransitions"][-1]["EndTime"] = now
             if "TrainingStartTime" in record:
-                record |= {"TrainingEndTime": now, **spot.seconds(record, self._instance_seconds)}
+                record |= {"TrainingEndTime": now, **spot.seconds(record, self._instance_seconds(now))}
+                self._settle(now)
             record |= {"FinalMetricDataList": final} if final else {}
             record |= {"FailureReason": reason} if reason else {}
             record["TrainingJobStatus"] = status  # last: who polls the status finds everything else in place
+
+    def _instance_seconds(self, now: float) -> float:
+        """Wall-clock time of the job's instances so far, in all attempts."""
+        before, since = self._spent
+        return before + (now - since if since is not None else 0.0)
+
+    def _billable_seconds(self, now: float) -> int:
+        return spot.seconds(self._record, self._instance_seconds(now))["BillableTimeInSeconds"]
+
+    def _settle(self, now: float) -> None:
+        """The job's bill is final; that of its warm pool, if it has one, begins."""
+        for usage in self._bill:
+            usage.stop(now)
+        if self.kept_until is not None and self._record["ResourceConfig"].get("KeepAlivePeriodInSeconds"):
+            meters.warm_pool(self._cloud, self._region, self._record, self.kept_until)

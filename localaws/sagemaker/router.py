@@ -15,6 +15,7 @@ from uuid import uuid4
 from localaws import wire
 from localaws.cloud import ACCOUNT, Cloud, arn
 from localaws.errors import AwsError
+from localaws.money import meters
 from localaws.sagemaker import connections, multi_model
 from localaws.sagemaker.choice import Request
 from localaws.sagemaker.deployment import Deployment
@@ -96,11 +97,13 @@ def exchange(
     forwarded = {name: headers[name] for name in FORWARDED if name in headers}
     fleet, sent = _send(deployment, variant, forwarded, body, limit_seconds)
     meter(deployment, fleet, sent, time.perf_counter() - began)
+    name = deployment.record["EndpointName"]
+    meters.payload(deployment.cloud, deployment.region, name, len(body), len(sent.content))
     served_by = sent.instance.server.variant
     if fleet.shadows and variant is None:
         _copy(deployment, fleet, served_by, forwarded, body)
     if not http.client.OK <= sent.status < http.client.MULTIPLE_CHOICES:
-        raise model_error(deployment.region, deployment.record["EndpointName"], sent)
+        raise model_error(deployment.region, name, sent)
     capture = deployment.capture
     if capture is not None:
         answered = _type(sent.headers), sent.content
@@ -185,7 +188,9 @@ def meter(deployment: Deployment, fleet: Fleet, sent: Sent, seconds: float) -> N
     variant = sent.instance.server.variant
     more = dict(sent.more)
     if variant in fleet.serverless:
-        share = (fleet.busy(variant) + 1) / fleet.serverless[variant]["MaxConcurrency"]
+        busy = fleet.busy(variant) + 1
+        share = busy / fleet.serverless[variant]["MaxConcurrency"]
+        _bill_serverless(deployment, fleet, sent, on_provisioned=busy <= fleet.counts[variant])
         more["ServerlessConcurrentExecutionsUtilization"] = min(share, 1.0)
         if sent.instance.setup_seconds:
             more["ModelSetupTime"], sent.instance.setup_seconds = sent.instance.setup_seconds * 1e6, 0.0
@@ -202,6 +207,18 @@ def meter(deployment: Deployment, fleet: Fleet, sent: Sent, seconds: float) -> N
     )
     cloud = deployment.cloud
     cloud.store(deployment.region, InvocationMetrics).record(cloud.clock, deployment.region, served)
+
+
+def _bill_serverless(deployment: Deployment, fleet: Fleet, sent: Sent, *, on_provisioned: bool) -> None:
+    meters.serverless(
+        deployment.cloud,
+        deployment.region,
+        deployment.record["EndpointName"],
+        variant := sent.instance.server.variant,
+        fleet.serverless[variant]["MemorySizeInMB"],
+        sent.seconds,
+        on_provisioned=on_provisioned,
+    )
 
 
 def _copy(deployment: Deployment, fleet: Fleet, served_by: str, headers: Mapping[str, str], body: bytes) -> None:

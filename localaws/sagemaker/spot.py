@@ -32,6 +32,10 @@ def check(request: Mapping[str, Any], max_runtime_seconds: int) -> None:
         )
 
 
+def is_spot(record: Mapping[str, Any]) -> bool:
+    return bool(record.get("EnableManagedSpotTraining"))
+
+
 def deadline(record: Mapping[str, Any]) -> float:
     """When MaxWaitTimeInSeconds ends the job, in epoch seconds; never for a job that is not spot."""
     wait = record["StoppingCondition"].get("MaxWaitTimeInSeconds")

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from uuid import uuid4
 
 from localaws.cloud import Cloud
+from localaws.money import meters
 from localaws.sagemaker import connections, event_stream, router
 from localaws.sagemaker.choice import Request
 from localaws.sagemaker.deployment import Deployment
@@ -84,12 +85,14 @@ class Stream:
         self._first = b""
         self._error = ""
         self._is_closed = False
+        self._received_bytes = self._sent_bytes = 0
         self.status = 0
         self.headers: Mapping[str, str] = {}
         self.variant = instance.server.variant
 
     def begin(self, headers: Mapping[str, str], body: bytes) -> None:
         """Send the request, read up to the first bytes. Raises ConnectionRefusedError; `status` 0 is no answer."""
+        self._received_bytes = len(body)
         connection = connections.connect(self._instance, self._clock.socket_timeout(FIRST_BYTE_SECONDS))
         self._connection, self._socket = connection, connection.sock
         try:
@@ -130,6 +133,7 @@ class Stream:
         part = self._first
         try:
             while part:
+                self._sent_bytes += len(part)
                 yield event_stream.event("PayloadPart", part)
                 left = self._deadline - self._clock.now()
                 if left <= 0:
@@ -155,3 +159,6 @@ class Stream:
         self._fleet.release(self._instance)
         sent = self._sent()
         router.meter(self._deployment, self._fleet, sent, sent.seconds)
+        where = self._deployment
+        name = where.record["EndpointName"]
+        meters.payload(where.cloud, where.region, name, self._received_bytes, self._sent_bytes)

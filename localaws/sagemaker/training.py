@@ -4,11 +4,11 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
-from localaws import s3
+from localaws import quotas, s3
 from localaws.cloud import Call, Cloud, Handler, arn
 from localaws.errors import validation
 from localaws.iam.platform import Actor
-from localaws.sagemaker import permissions
+from localaws.sagemaker import permissions, usage
 from localaws.sagemaker.job import TERMINAL, TrainingRun
 from localaws.sagemaker.listing import listing
 from localaws.sagemaker.metrics import Observer
@@ -44,15 +44,17 @@ def launch(
 ) -> TrainingJob:
     """Start a job from a checked request; `observe` gets its metrics, `more` are members of its record.
 
-    Raises ResourceInUse for a name that is taken.
+    Raises ResourceInUse for a name that is taken, ResourceLimitExceeded above a quota.
     """
     name, now = request["TrainingJobName"], cloud.clock.now()
     where = arn("sagemaker", region, f"training-job/{name.lower()}")
     with records.lock:
         if name in records.jobs:
             raise in_use(NAME_TAKEN.format(arn=where))
+        quotas.check(cloud, records, usage.training(request))
         record = {**_record(request, now), "TrainingJobArn": where, **more}
         job = TrainingJob(record=record, run=TrainingRun(cloud, region, record, observe), pool=WarmPool(record=record))
+        job.run.kept_until = job.pool.kept_until
         claim([other.pool for other in records.jobs.values()], record, now)
         records.jobs[name] = job
         records.tags[where] = dict(tags)

@@ -1,12 +1,15 @@
 """The tuning jobs' API; the search is tuning_run.py, the sampling sampling.py, what is refused tuning_checks.py."""
 
 import threading
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+from localaws import quotas
 from localaws.cloud import Call, Handler
 from localaws.errors import AwsError, validation
 from localaws.paging import page
+from localaws.sagemaker import usage
 from localaws.sagemaker.listing import DEFAULT_RESULTS, listing
 from localaws.sagemaker.state import in_use, keep_tags, sagemaker_arn, store
 from localaws.sagemaker.tuning_checks import checked_definition
@@ -27,6 +30,9 @@ def create_hyper_parameter_tuning_job(call: Call) -> Mapping[str, Any]:
                 f"hyperparameter tuning job with this name already exists ({where})"
             )
         definition = checked_definition(call)
+        parallel = request["HyperParameterTuningJobConfig"]["ResourceLimits"]["MaxParallelTrainingJobs"]
+        asked = {what: count * parallel for what, count in usage.training(definition).items()}
+        quotas.check(call.cloud, records, Counter(asked))
         record = {
             **{key: value for key, value in request.items() if key != "Tags"},
             "HyperParameterTuningJobArn": where,

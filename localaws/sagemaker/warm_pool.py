@@ -42,6 +42,15 @@ class WarmPool:
         end = max(begin + period, self.updated_at)
         return _status("Available", now - begin) if now < end else _status("Terminated", end - begin)
 
+    def kept_until(self, now: float) -> float:
+        """When, by that time, the finished job's instances went or were reused; the time itself while they are kept."""
+        begin: float = self.record["TrainingEndTime"]
+        if self.record.get("FailureReason", "").startswith(PLATFORM_FAULT):
+            return begin
+        period = self.record["ResourceConfig"].get("KeepAlivePeriodInSeconds", 0)
+        end = self.reused_at if self.reused_by else max(begin + period, self.updated_at)
+        return min(max(begin, end), now)
+
     def is_available(self, now: float) -> bool:
         status = self.status(now)
         return status is not None and status["Status"] == "Available"

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from slipway.errors import SlipwayError
+from slipway.errors import REFUSED, SlipwayError
+from slipway.money_options import Max, MaxOf
 from slipway.options import StackName
 from slipway.options import out as console
 
@@ -28,9 +29,14 @@ def preview(
     policy_pack: PolicyPack = None,
     out: Out = None,
     comment: Annotated[int, typer.Option(min=0, help="number of the pull request that gets the report; 0: none")] = 0,
+    limit: Max = None,
+    case: MaxOf = "worst",
 ) -> None:
-    """What `pulumi up` would do, and what the policy says of it. Exit code 3 when that says no."""
+    """What `pulumi up` would do and cost, and what the policy says of it. Exit code 3 when that or --max says no."""
+    from datetime import date
+
     from slipway.ci import events
+    from slipway.ci.cost import Limit, cost_of
     from slipway.ci.deploy import pack_of
     from slipway.ci.github import GitHub
     from slipway.ci.report import preview_report
@@ -39,17 +45,32 @@ def preview(
     where = open_stack(stack)
     github = GitHub.of(os.environ) if comment else None
     plan = events.preview(where, pack_of(where, policy_pack))
-    report = preview_report(stack, plan)
+    cost = cost_of(where, plan, Limit(usd=limit, case=case) if limit is not None else None, date.today())
+    report = preview_report(stack, plan, cost.section if cost else "")
     tell(report, out)
     if github:
         github.comment(comment, f"preview of {stack}", report)
     if plan.error:
         raise SlipwayError(plan.error, plan.exit_code)
+    if cost and cost.refused:
+        raise SlipwayError(cost.refused, REFUSED)
 
 
 @ci.command()
-def deploy(stack: StackName = "local", policy_pack: PolicyPack = None) -> None:
-    """Plan, ask the policy, change AWS, prove it. A stale lock is released first."""
+def deploy(
+    stack: StackName = "local",
+    policy_pack: PolicyPack = None,
+    limit: Max = None,
+    case: MaxOf = "worst",
+    skip_preflight: Annotated[
+        bool, typer.Option("--skip-preflight", help="go on against quotas, missing inputs and taken names")
+    ] = False,
+) -> None:
+    """Plan, ask the policy, look what is in the way, hold the cost against --max, change AWS, prove it.
+
+    A stale lock is released first.
+    """
+    from slipway.ci.cost import Limit
     from slipway.ci.deploy import deploy, pack_of
     from slipway.project import open_stack
     from slipway.signals import interruptible
@@ -57,7 +78,8 @@ def deploy(stack: StackName = "local", policy_pack: PolicyPack = None) -> None:
 
     where = open_stack(stack)
     with interruptible(), Steps(console) as steps:
-        deploy(where, steps, pack_of(where, policy_pack))
+        held = Limit(usd=limit, case=case) if limit is not None else None
+        deploy(where, steps, pack_of(where, policy_pack), limit=held, checked=not skip_preflight)
 
 
 @pull_request.command("open")

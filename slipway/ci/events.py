@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from slipway.cost import planned as cost
 from slipway.engine import Engine
 from slipway.errors import DONE, FAILED, SlipwayError
 from slipway.project import Stack
@@ -45,6 +46,8 @@ class Plan:
     warnings: tuple[str, ...]
     error: str
     exit_code: int
+    stack: cost.Change | None = None
+    """The resources as they are and as they would be; None where the events are those of another verb."""
 
     @property
     def refused(self) -> bool:
@@ -75,6 +78,7 @@ def _plan(stack: Stack, kind: str, verb: str, *options: str) -> Plan:
 
 def read_plan(raws: Iterable[Mapping[str, Any]], kind: str, error: str, exit_code: int = FAILED) -> Plan:
     """The events of a preview as a Plan; `kind` names those events that hold the operation."""
+    raws = list(raws)
     changes, violations, warnings, unchanged = [], [], [], 0
     for raw in raws:
         if kind in raw and _in_aws(facts := raw[kind]["metadata"]):
@@ -93,6 +97,7 @@ def read_plan(raws: Iterable[Mapping[str, Any]], kind: str, error: str, exit_cod
         warnings=tuple(warnings),
         error=error,
         exit_code=exit_code,
+        stack=cost.read_events(raws) if kind == "resourcePreEvent" else None,
     )
 
 

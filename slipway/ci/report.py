@@ -23,12 +23,14 @@ ENDPOINT_STORY = {
 }
 
 
-def preview_report(stack: str, plan: Plan) -> str:
-    """The whole of a preview: counts, endpoint, policy, resources, errors."""
+def preview_report(stack: str, plan: Plan, cost: str = "") -> str:
+    """The whole of a preview: counts, endpoint, policy, cost (a section of its own), resources, errors."""
     parts = [f"## Preview of stack {code(stack)}", _summary(plan)]
     if not plan.error or plan.refused:
         parts += ["### Endpoint", _endpoint(plan.changes)]
     parts += ["### Policy", _policy(plan)]
+    if cost:
+        parts.append(cost)
     if plan.changes:
         parts += ["### Resources", table(plan.changes)]
     if plan.warnings:

@@ -28,6 +28,9 @@ class Files(Protocol):
         """Remove it; no error when it is gone already."""
 
 
+ATTRIBUTES = ".attrs"  # what S3 keeps as an object's metadata, Pulumi keeps in a file beside it
+
+
 class Folder:
     """A `file://` backend."""
 
@@ -36,7 +39,8 @@ class Folder:
 
     def names(self, folder: str) -> list[str]:
         found = (self._root / folder).rglob("*")
-        return sorted(str(path.relative_to(self._root)) for path in found if path.is_file())
+        files = (path for path in found if path.is_file() and path.suffix != ATTRIBUTES)
+        return sorted(str(path.relative_to(self._root)) for path in files)
 
     def read(self, name: str) -> bytes | None:
         with contextlib.suppress(FileNotFoundError):
@@ -50,6 +54,17 @@ class Folder:
 
     def delete(self, name: str) -> None:
         (self._root / name).unlink(missing_ok=True)
+        (self._root / f"{name}{ATTRIBUTES}").unlink(missing_ok=True)
+
+    def mend(self, folder: str) -> int:
+        """Remove attributes that a killed engine left empty, with which it could read nothing; returns how many.
+
+        The files themselves are whole: they are renamed into place. Without attributes they are read as they are.
+        """
+        empty = [path for path in (self._root / folder).rglob(f"*{ATTRIBUTES}") if path.stat().st_size == 0]
+        for path in empty:
+            path.unlink(missing_ok=True)
+        return len(empty)
 
 
 class Bucket:

@@ -10,7 +10,7 @@ import pytest
 from tests.e2e.checkout import TIMEOUT_SECONDS, Checkout
 
 STEPS = ["embedded AWS", "resources", "image", "training", "endpoint", "in service", "example", "scaling", "alarms",
-         "latency", "teardown", "records", "leak check", "stop"]  # fmt: skip
+         "latency", "inventory", "jobs", "contents", "teardown", "records", "leak check", "stop"]  # fmt: skip
 
 
 def left_of_demos(checkout: Checkout) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from slipway.leaks import find_leaks
 from tests.e2e.checkout import Checkout
 from tests.e2e.updates.cases import QUICK
 from tests.unit.localaws.iam.role_clients import RoleClients, denied, role_keys
@@ -65,17 +66,25 @@ def deploy_updates(checkout: Checkout, role: str) -> None:
     assert done.code == 0 and "AccessDenied" not in done.text, done.text
     assert "as recorded" in checkout.ok("slipway", "verify")
     checkout.ok("pulumi", "refresh", "--yes", "--skip-preview", "--non-interactive")
+    searched: list[str] = []
+    kinds = {one.kind for one in find_leaks(checkout.stack(), searched.append)}  # raises when it may not search
+    assert {"bucket", "endpoint", "role", "managed policy"} <= kinds and len(searched) > 30
     checkout.environment = administrator
 
 
 def schedule_and_guard_stop(checkout: Checkout, roles: dict[str, RoleClients]) -> None:
-    roles["schedule"].client("sagemaker").delete_endpoint(EndpointName="slipway-local")
+    caller, event = roles["schedule"].client("lambda"), {"action": "stop", "attended": True}
+    called = caller.invoke(FunctionName=checkout.outputs()["guardian"], Payload=json.dumps(event).encode())
+    answer = json.loads(called["Payload"].read())
+    assert answer["did"] == ["deleted endpoint slipway-local"] and answer["problems"] == [], answer
     train = roles["train"].role.rsplit("/", 1)[1]
     guard = roles["guard"].client("iam")
     guard.attach_role_policy(RoleName=train, PolicyArn=DENY_ALL)
     key = {"Bucket": checkout.outputs()["bucket"], "Key": f"runs/{checkout.outputs()['run']}/output/model.tar.gz"}
     assert "explicit deny" in denied(lambda: roles["train"].client("s3").get_object(**key))
-    roles["guard"].client("sns").publish(TopicArn=checkout.outputs()["topic"], Message="stopped")
+    topics = [one["TopicArn"] for one in checkout.aws("sns").list_topics()["Topics"]]
+    (spending,) = [topic for topic in topics if "-spending-" in topic]
+    roles["guard"].client("sns").publish(TopicArn=spending, Message="stopped")
 
 
 def s3(operation: str, outputs: dict[str, Any], key: str = "", bucket: str = "", **more: Any) -> tuple[str, str, Any]:
@@ -182,13 +191,16 @@ def guard_is_denied(outputs: dict[str, Any]) -> Calls:
         ("iam", "detach_role_policy", {"RoleName": named(outputs, "serve"), "PolicyArn": DENY_ALL}),
         ("iam", "delete_role_policy", {"RoleName": named(outputs, "serve"), "PolicyName": "x"}),
         s3("get_object", outputs, "data/digits/digits.npz"),
+        s3("put_object", outputs, "runs/x", Body=b""),
+        ("sns", "publish", {"TopicArn": outputs["topic"], "Message": "x"}),
     ]
 
 
 def schedule_is_denied(outputs: dict[str, Any]) -> Calls:
     return [
-        ("sagemaker", "delete_endpoint", {"EndpointName": "slipway-prod"}),
+        ("sagemaker", "delete_endpoint", {"EndpointName": "slipway-local"}),
         ("sagemaker", "stop_training_job", {"TrainingJobName": "slipway-prod-1"}),
+        ("lambda", "invoke", {"FunctionName": "slipway-prod-guard-1234567"}),
         (
             "sagemaker",
             "create_endpoint",

@@ -36,7 +36,11 @@ def test_prod_goes_up_is_approved_proven_and_goes_down(prod: Checkout) -> None:
     prod.ok("pulumi", "config", "set", "slipway:protect", "false", *stack)
     unprotected = prod.up(*stack)
     assert unprotected.code == 0, unprotected.text
-    assert "nothing left of slipway-local-prod" in prod.ok("slipway", "down", *stack)
+    for answer in ((), ("--yes",), ("--name", "prod")):
+        kept = prod.run("slipway", "down", *stack, *answer)
+        assert kept.code == 2 and "local-prod" in kept.err, kept.text
+    gone = prod.ok("slipway", "down", *stack, "--name", "local-prod")
+    assert "nothing left of slipway-local-prod" in gone
 
 
 def outputs(checkout: Checkout) -> dict[str, object]:

@@ -6,7 +6,7 @@ turns into None and the input that depends on it silently vanishes.
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +14,7 @@ import pulumi
 from pulumi.runtime import mocks as pulumi_mocks
 from pulumi.runtime.mocks import MockCallArgs, MockMonitor, MockResourceArgs, Mocks
 
+from infra.capacity import KnownRun
 from infra.endpoint_actions import Move
 from infra.folder import Folder
 
@@ -52,6 +53,10 @@ class FakeActions:
         self.moves: list[Move] = []
         self.running = 0
         self.approved = True
+        self.known: list[KnownRun] = []
+
+    def known_runs(self, prefix: str, contents: Collection[str]) -> list[KnownRun]:
+        return [run for run in self.known if run.content in contents]
 
     async def uploaded_folder(self, folder: Folder, bucket: str, resource: pulumi.Resource | None) -> str:
         self.asked.append(("upload", folder.sha256))

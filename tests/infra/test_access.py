@@ -12,9 +12,11 @@ from policy_sentry.querying.actions import get_action_data
 from infra.deploy_role import Scope, deploy_permissions
 from infra.documents import Statement, document
 from infra.permissions import DENY_ALL, PERMISSIONS, Known
+from infra.teardown_role import teardown_permissions
 from tests.infra.recorder import ACCOUNT, REGION, Declared
 
 INLINE_LIMIT_CHARACTERS = 10_240  # of all inline policies of a role together (IAM's quotas)
+MANAGED_LIMIT_CHARACTERS = 6_144
 GLOBAL_KEYS = ("aws:SourceAccount", "aws:SourceArn", "aws:PrincipalAccount")
 HERE = f"{REGION}:{ACCOUNT}"
 BOUNDARY = f"arn:aws:iam::{ACCOUNT}:policy/teams-limit"
@@ -38,6 +40,7 @@ def known(**changes: Any) -> Known:
         "asynchronous": True,
         "captures": True,
         "notifies": True,
+        "budgets": True,
         "training_secrets": SECRETS,
         "serving_secrets": SECRETS,
         "vpc": f"arn:aws:ec2:{HERE}:vpc/vpc-1",
@@ -51,10 +54,16 @@ def deploy(stack: str = "dev", facts: Known | None = None) -> list[Statement]:
     return deploy_permissions(Scope(known=facts or known(), stack=stack, boundary=BOUNDARY, audits=True))
 
 
+def teardown(stack: str = "dev", facts: Known | None = None) -> list[Statement]:
+    return teardown_permissions(Scope(known=facts or known(), stack=stack, boundary=BOUNDARY, audits=True))
+
+
 ROLES: dict[str, list[Statement]] = {
     **{job: statements(known()) for job, statements in PERMISSIONS.items()},
     "deploy": deploy(),
     "deploy-pr": deploy("pr-*"),
+    "teardown": teardown(),
+    "teardown-pr": teardown("pr-*"),
 }
 STATEMENTS = [pytest.param(one, id=f"{role}-{number}") for role in ROLES for number, one in enumerate(ROLES[role])]
 
@@ -126,6 +135,7 @@ def test_policies_fit_in_a_role_for_the_longest_names() -> None:
     }
     sizes = {role: len(document(statements)) for role, statements in policies.items()}
     assert max(sizes.values()) <= INLINE_LIMIT_CHARACTERS, sizes
+    assert len(document(teardown("s" * 20, longest))) <= MANAGED_LIMIT_CHARACTERS
 
 
 def actions(statements: list[Statement]) -> set[str]:
@@ -142,6 +152,8 @@ def actions(statements: list[Statement]) -> set[str]:
         ("serve", {"notifies": False}, "sns:Publish"),
         ("serve", {"serving_secrets": ()}, "ssm:GetParameter"),
         ("build", {"key": ""}, "kms:Decrypt"),
+        ("guard", {"budgets": False}, "budgets:ViewBudget"),
+        ("guard", {"asynchronous": False}, "cloudwatch:PutMetricAlarm"),
     ],
 )
 def test_a_permission_is_there_only_with_the_setting_that_needs_it(job: str, without: Any, gone: str) -> None:
@@ -150,8 +162,9 @@ def test_a_permission_is_there_only_with_the_setting_that_needs_it(job: str, wit
 
 
 def test_the_guard_can_only_freeze() -> None:
-    writes = [one for one in ROLES["guard"] if any(action.startswith("iam:") for action in one["Action"])]
-    (freeze,) = writes
+    own = [one for one in ROLES["guard"] if any(action.startswith("iam:") for action in one["Action"])]
+    freeze, look = own
+    assert look["Action"] == ["iam:ListAttachedRolePolicies"]
     assert freeze["Action"] == ["iam:AttachRolePolicy"]
     assert freeze["Condition"] == {"ArnEquals": {"iam:PolicyARN": DENY_ALL}}
     assert not [one for one in freeze["Resource"] if "guard" in one or one.endswith("role/*")]

@@ -42,6 +42,8 @@ def readable(declared: list[Declared]) -> str:
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, pulumi.AssetArchive):
+        return {"archive": sorted(value.assets)}
     if isinstance(value, pulumi.FileAsset):
         return f"file {Path(value.path).name}"
     if isinstance(value, dict):
@@ -130,7 +132,7 @@ def test_model_off_trains_and_serves_nothing(declare: Callable[..., Any]) -> Non
     assert {one.type for one in declared if "sagemaker" in one.type} == {
         "aws:sagemaker/modelPackageGroup:ModelPackageGroup"
     }
-    assert set(exports) == {"bucket", "image", "registry", "roles"}
+    assert set(exports) == {"bucket", "guardian", "image", "registry", "roles"}
 
 
 def test_a_chosen_artifact_is_served_without_training(declare: Callable[..., Any]) -> None:
@@ -272,11 +274,15 @@ def test_a_run_is_new_only_when_its_content_is(declare: Callable[..., Any], chan
 
 def test_every_statement_names_its_resources_where_the_service_can(declare: Callable[..., Any]) -> None:
     unscoped = {  # these take no resource
+        "application-autoscaling:DescribeScalableTargets",
+        "application-autoscaling:DescribeScalingPolicies",
+        "application-autoscaling:DescribeScheduledActions",
+        "cloudwatch:GetMetricStatistics",
         "cloudwatch:PutMetricData",
         "ecr:GetAuthorizationToken",
-        "sagemaker:ListEndpoints",
         "sagemaker:ListHyperParameterTuningJobs",
         "sagemaker:ListTrainingJobs",
+        "sagemaker:ListTransformJobs",
     }
     declared, _, _ = declare()
     policies = [json.loads(one.inputs["policy"]) for one in declared if one.type.endswith(":RolePolicy")]

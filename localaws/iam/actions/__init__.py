@@ -5,6 +5,8 @@ Action names and resource types are those of AWS's service authorization referen
 
 from localaws.iam.actions import (
     autoscaling,
+    budgets,
+    ce,
     cloudtrail,
     cloudwatch,
     codebuild,
@@ -15,9 +17,11 @@ from localaws.iam.actions import (
     kms,
     lambda_,
     logs,
+    pricing,
     sagemaker,
     scheduler,
     secrets,
+    service_quotas,
     sns,
     ssm,
     sts,
@@ -27,6 +31,8 @@ from localaws.iam.rules import Service
 
 SERVICES: tuple[Service, ...] = (
     autoscaling.SERVICE,
+    budgets.SERVICE,
+    ce.SERVICE,
     cloudtrail.SERVICE,
     cloudwatch.SERVICE,
     codebuild.SERVICE,
@@ -37,10 +43,12 @@ SERVICES: tuple[Service, ...] = (
     kms.SERVICE,
     lambda_.SERVICE,
     logs.SERVICE,
+    pricing.SERVICE,
     sagemaker.SERVICE,
     sagemaker.RUNTIME,
     scheduler.SERVICE,
     secrets.SERVICE,
+    service_quotas.SERVICE,
     sns.SERVICE,
     ssm.SERVICE,
     sts.SERVICE,

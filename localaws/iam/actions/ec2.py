@@ -64,6 +64,7 @@ SERVICE = Service(
         "DeleteTags": Rule(resources=("{Resources[]}",), conditions={"aws:TagKeys": "Tags[].Key"}),
         **on(ANY, "DescribeVpcs", "DescribeSubnets", "DescribeRouteTables", "DescribeSecurityGroups"),
         **on(ANY, "DescribeSecurityGroupRules", "DescribeVpcEndpoints", "DescribeAvailabilityZones"),
+        **on(ANY, "DescribeNatGateways", "DescribeAddresses"),
         **on(ANY, "DescribeNetworkInterfaces", "DescribePrefixLists", "DescribeTags", "DescribeDhcpOptions"),
         **on(ANY, "DescribeRegions", "DescribeVpcEndpointServices", "DescribeNetworkAcls"),
         **on(ANY, "DescribeInstanceTypes", "DescribeManagedPrefixLists"),

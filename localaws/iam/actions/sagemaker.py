@@ -51,7 +51,7 @@ SERVICE = Service(
             OutputKmsKey="TransformOutput.KmsKeyId",
         ),
         **on(TRANSFORM, "DescribeTransformJob", "StopTransformJob"),
-        **on(ANY, "ListTransformJobs"),
+        **on(ANY, "ListTransformJobs", "ListProcessingJobs"),
         "CreateModel": _create(
             MODEL,
             role="ExecutionRoleArn",

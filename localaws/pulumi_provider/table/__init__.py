@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from localaws.pulumi_provider.schema import ResourceType
 from localaws.pulumi_provider.table import (
     autoscaling,
+    budgets,
     cloudtrail,
     cloudwatch,
     codebuild,
@@ -16,6 +17,7 @@ from localaws.pulumi_provider.table import (
     iam,
     iam_oidc,
     kms,
+    lambda_,
     logs,
     s3_configuration,
     s3_storage,
@@ -23,6 +25,7 @@ from localaws.pulumi_provider.table import (
     sagemaker_registry,
     sagemaker_training,
     sagemaker_tuning,
+    scheduler,
     sns,
 )
 
@@ -38,6 +41,9 @@ _ROWS: tuple[ResourceType, ...] = (
     *cloudtrail.ROWS,
     *cloudwatch.ROWS,
     *sns.ROWS,
+    *lambda_.ROWS,
+    *scheduler.ROWS,
+    *budgets.ROWS,
     *ec2.ROWS,
     *ec2_security.ROWS,
     *sagemaker_training.ROWS,

@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 from localaws.pulumi_provider.aws import Context
-from localaws.pulumi_provider.schema import AutoName, Form, Hooks, Input, Properties, Read, ResourceType, Step, TagStyle
+from localaws.pulumi_provider.schema import (
+    AutoName,
+    Form,
+    Hooks,
+    Input,
+    Look,
+    Properties,
+    Read,
+    ResourceType,
+    Step,
+    TagStyle,
+)
 
 GONE = ("NoSuchEntity", "NoSuchEntityException")
 SESSION_SECONDS = 3600  # IAM's default for a role's longest session
@@ -106,4 +117,51 @@ ROLE_POLICY_ATTACHMENT = ResourceType(
     regional=False,
 )
 
-ROWS = (ROLE, ROLE_POLICY, ROLE_POLICY_ATTACHMENT)
+
+def _delete_old_versions(context: Context, state: Properties) -> None:
+    """IAM keeps five versions of a policy, and deletes none that has others than the default."""
+    policy = {"PolicyArn": state["arn"]}
+    for version in context.call("ListPolicyVersions", policy).get("Versions", []):
+        if not version["IsDefaultVersion"]:
+            context.call("DeletePolicyVersion", {**policy, "VersionId": version["VersionId"]})
+
+
+POLICY = ResourceType(
+    token="aws:iam/policy:Policy",
+    service="iam",
+    create="CreatePolicy",
+    created={"arn": "Policy.Arn"},
+    read=Read(
+        operation="GetPolicy",
+        result="Policy",
+        looks=(
+            Look(
+                operation="GetPolicyVersion",
+                into="Version",
+                request=lambda known: {"PolicyArn": known["Arn"], "VersionId": known["DefaultVersionId"]},
+            ),
+        ),
+    ),
+    delete="DeletePolicy",
+    key={"PolicyArn": "arn"},
+    id="{arn}",
+    import_id=r"(?P<arn>arn:.+)",
+    inputs={
+        "name": Input(api="PolicyName", replaces=True),
+        "policy": Input(api="PolicyDocument", read="Version.PolicyVersion.Document", required=True, form=Form.JSON),
+        "description": Input(replaces=True),
+        "path": Input(default="/", replaces=True),
+    },
+    outputs={"arn": "Arn", "policyId": "PolicyId", "attachmentCount": "AttachmentCount"},
+    volatile=("attachmentCount",),
+    steps=(Step(operation="CreatePolicyVersion", properties=("policy",), constants={"SetAsDefault": True}),),
+    auto_name=AutoName(prefix_property="namePrefix", limit=128),
+    tags=TagStyle(key={"PolicyArn": "arn"}, create="Tags", add="TagPolicy", remove="UntagPolicy"),
+    gone=GONE,
+    lagging=("MalformedPolicyDocument:Invalid principal",),
+    regional=False,
+    hooks=Hooks(after_update=_delete_old_versions, before_delete=_delete_old_versions),
+    refused=("delayAfterPolicyCreationInMs",),
+)
+
+ROWS = (ROLE, ROLE_POLICY, ROLE_POLICY_ATTACHMENT, POLICY)

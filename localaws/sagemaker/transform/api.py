@@ -4,8 +4,10 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
+from localaws import quotas
 from localaws.cloud import Call, Handler
 from localaws.errors import validation
+from localaws.sagemaker import usage
 from localaws.sagemaker.listing import listing
 from localaws.sagemaker.state import TransformJob, find, in_use, keep_tags, sagemaker_arn, store
 from localaws.sagemaker.transform import checks
@@ -28,6 +30,7 @@ def create_transform_job(call: Call) -> Mapping[str, Any]:
     with records.lock:
         if name in records.transforms:
             raise in_use(NAME_TAKEN.format(arn=where))
+        quotas.check(call.cloud, records, usage.transform(request))
         record = {**_record(request, call.cloud.clock.now()), "TransformJobArn": where}
         job = TransformJob(record=record, run=TransformRun(call.cloud, call.region, record, model))
         records.transforms[name] = job

@@ -15,6 +15,8 @@ from typing import Any
 from localaws import s3
 from localaws.cloud import Cloud
 from localaws.iam.platform import AccessError, Actor
+from localaws.money import meters
+from localaws.money.ledger import Usage
 from localaws.processes import Sink
 from localaws.sagemaker import channels, permissions
 from localaws.sagemaker.definitions import containers
@@ -57,6 +59,7 @@ class TransformRun:
         self._cloud = cloud
         self._record = record
         self._actor = Actor(cloud=cloud, role=model["ExecutionRoleArn"], region=region)
+        self._bill: Usage | None = None
         self._lock = threading.RLock()
         self._wake = cloud.clock.event()  # the workers are through, or a stop was asked for
         self._stop_asked = False
@@ -103,6 +106,7 @@ class TransformRun:
         status, reason = "Failed", INTERNAL
         try:
             self._record["TransformStartTime"] = self._cloud.clock.now()
+            self._bill = meters.transform(self._cloud, self._actor.region, self._record)
             self._transform()
             status, reason = "Completed", ""
         except TransformError as error:
@@ -120,6 +124,8 @@ class TransformRun:
         now = self._cloud.clock.now()
         with self._lock:
             self._record |= {"TransformEndTime": now, "LastModifiedTime": now}
+            if self._bill is not None:
+                self._bill.stop(now)
             self._record |= {"FailureReason": reason} if reason else {}
             self._record["TransformJobStatus"] = status  # last: who polls it finds everything else in place
 

@@ -179,7 +179,8 @@ def test_another_refusal_is_not_taken_for_a_free_name() -> None:
 
 def test_an_endpoint_that_was_rolled_back_fails_the_update_with_its_reason_and_log() -> None:
     log("/aws/sagemaker/Endpoints/slipway-dev", "m5-large/i-1", "the manifest is missing")
-    found = {"EndpointConfigName": "old", "FailureReason": "did not pass the ping health check"}
+    found = {"EndpointStatus": "InService", "EndpointArn": "arn", "EndpointConfigName": "old"}
+    found |= {"FailureReason": "did not pass the ping health check"}
     actions = WithScripted(sagemaker=Scripted(describe_endpoint=lambda **_: found))
     with pytest.raises(ActionFailed) as caught:
         asyncio.run(actions.moved_endpoint("slipway-dev", "new"))
@@ -187,3 +188,11 @@ def test_an_endpoint_that_was_rolled_back_fails_the_update_with_its_reason_and_l
     assert "did not move to new; it still serves old: did not pass the ping health check" in text
     assert "the manifest is missing" in text
     assert asyncio.run(actions.moved_endpoint("slipway-dev", "old")) == "slipway-dev"
+
+
+def test_an_endpoint_that_the_guardian_has_stopped_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    warned: list[str] = []
+    monkeypatch.setattr(pulumi, "warn", warned.append)
+    sagemaker = Scripted(describe_endpoint=failing("ValidationException", "Could not find endpoint"))
+    assert asyncio.run(WithScripted(sagemaker=sagemaker).moved_endpoint("slipway-dev", "old")) == "slipway-dev"
+    assert "slipway resume" in warned[0] and "pulumi up --refresh" in warned[0]

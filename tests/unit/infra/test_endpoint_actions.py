@@ -33,6 +33,16 @@ class Cloud:
             raise ClientError(error, "DescribeEndpoint")
         return {"EndpointStatus": "InService", "EndpointArn": "arn", "EndpointConfigName": "old", **self.endpoint}
 
+    def get_paginator(self, operation: str) -> Any:
+        assert operation == "list_endpoint_configs"
+        names = [{"EndpointConfigName": name} for name in ("slipway-dev-config-1", "other-slipway-dev-config-1")]
+
+        class Pages:
+            def paginate(self, **arguments: Any) -> list[Any]:
+                return [{"EndpointConfigs": names}]
+
+        return Pages()
+
     def describe_endpoint_config(self, EndpointConfigName: str) -> dict[str, Any]:  # noqa: N803
         return {"EndpointConfigArn": "arn", "ProductionVariants": [{"InitialInstanceCount": 2}]}
 
@@ -85,6 +95,13 @@ def clear(cloud: Cloud, move: Move = MOVE, config: str = "new") -> list[Any]:
 )
 def test_the_count_that_runs_is_carried_within_the_bounds(endpoint: dict[str, Any] | None, count: int) -> None:
     assert instance_count(Cloud(endpoint), "slipway-dev", "new", 2, 5) == count
+
+
+def test_a_stopped_endpoint_comes_back_with_the_configuration_it_had() -> None:
+    cloud = Cloud(None)
+    assert instance_count(cloud, "slipway-dev", "same", 1, 5) == 1
+    cloud.tags.append({"Key": "slipway:configuration", "Value": "same"})
+    assert instance_count(cloud, "slipway-dev", "same", 1, 5) == 2
 
 
 def test_an_endpoint_that_slept_starts_with_one() -> None:

@@ -196,8 +196,8 @@ def test_scheduled_actions(stepped: Aws, plain: str) -> None:
     [found] = scaling.describe_scheduled_actions(ServiceNamespace="sagemaker")["ScheduledActions"]
     assert {name: found[name] for name in action} == action
     for wrong, text in (
-        ({"Schedule": "every night"}, "Schedule is 'every night'; allowed"),
-        ({"Schedule": "cron(0 20 * *)"}, "allowed: at"),
+        ({"Schedule": "every night"}, "Schedule is 'every night': allowed are at"),
+        ({"Schedule": "cron(0 20 * *)"}, "cron takes 6 fields"),
         ({"Timezone": "Mars/Olympus"}, "Mars/Olympus"),
         ({"ScalableTargetAction": {"MinCapacity": 3}}, "Maximum capacity cannot be less than minimum capacity"),
     ):
@@ -209,3 +209,32 @@ def test_scheduled_actions(stepped: Aws, plain: str) -> None:
     scaling.put_scheduled_action(**action)
     scaling.deregister_scalable_target(**target(endpoint))
     assert scaling.describe_scheduled_actions(ServiceNamespace="sagemaker")["ScheduledActions"] == []
+
+
+def test_a_scheduled_action_sets_the_bounds_at_its_time_and_the_count_follows(stepped: Aws, plain: str) -> None:
+    endpoint = serving(stepped, config(stepped, variant(plain)))
+    scaling = stepped.client("application-autoscaling")
+    scaling.register_scalable_target(**target(endpoint), MinCapacity=1, MaxCapacity=1)
+    now = stepped.get("/_localaws/clock")["now"]
+    for name, wait, bounds in (("up", 3600, (2, 3)), ("down", 7200, (1, 1))):
+        scaling.put_scheduled_action(
+            **target(endpoint),
+            ScheduledActionName=name,
+            Schedule=f"at({datetime.fromtimestamp(now + wait, UTC):%Y-%m-%dT%H:%M:%S})",
+            ScalableTargetAction=dict(zip(("MinCapacity", "MaxCapacity"), bounds, strict=True)),
+        )
+    advance(stepped, 3599)
+    assert count(stepped, endpoint) == 1
+    for bounds, wanted in (((2, 3), 2), ((1, 1), 1)):
+        advance(stepped, 3600)
+        wait_for(lambda expected=wanted: count(stepped, endpoint) == expected, f"a count of {wanted}")  # type: ignore[misc]
+        stepped.settled(endpoint)
+        [found] = scaling.describe_scalable_targets(
+            ServiceNamespace="sagemaker", ResourceIds=[target(endpoint)["ResourceId"]]
+        )["ScalableTargets"]
+        assert (found["MinCapacity"], found["MaxCapacity"]) == bounds
+    activities = scaling.describe_scaling_activities(**target(endpoint))["ScalingActivities"]
+    assert [item["Cause"] for item in activities] == [
+        f"scheduled action name {name} was triggered" for name in ("down", "up")
+    ]
+    assert {item["StatusCode"] for item in activities} == {"Successful"}

@@ -87,7 +87,9 @@ def test_numbers_as_text_and_text_as_numbers_pass_as_with_pulumi_aws() -> None:
         "resourceId": "r",
         "scalableDimension": "sagemaker:variant:DesiredInstanceCount",
     }
-    assert faults("Policy", {**target, "name": "p", "stepScalingPolicyConfiguration": steps}) == {}
+    assert (
+        faults("appautoscaling/policy:Policy", {**target, "name": "p", "stepScalingPolicyConfiguration": steps}) == {}
+    )
     job = {"trainingJobName": "j", "roleArn": ROLE, "hyperParameters": {"epochs": 3}, "outputDataConfig": OUTPUT}
     assert faults("TrainingJob", job) == {}
 

@@ -1,0 +1,1 @@
+"""What a stack has cost, from the Cost Explorer, beside what was estimated: `slipway bill`."""
