@@ -12,6 +12,7 @@ RUN_LOGS = "/aws/sagemaker/TrainingJobs"
 CONTENT_TYPES = ["application/json", "application/x-npy", "text/csv", "image/png", "image/jpeg"]
 ANSWER_TYPES = ["application/json", "application/x-npy", "text/csv"]
 NOT_YET = "(known once it has been trained)"
+NO_ARTIFACT_YET = "s3://known-once-it-has-been-trained/model.tar.gz"  # the provider checks the form in a preview too
 
 
 def wait_for_run(client: Client, job: str, say: Say) -> str:
@@ -63,10 +64,10 @@ def best_of_tuning(client: Client, job: str, say: Say, wait: bool) -> tuple[str,
     except ClientError as error:
         if wait or error.response["Error"]["Code"] != "ResourceNotFound":
             raise
-        return NOT_YET, NOT_YET
+        return NOT_YET, NO_ARTIFACT_YET
     best = tuning.get("BestTrainingJob", {}).get("TrainingJobName")
     if not wait and not best:
-        return NOT_YET, NOT_YET
+        return NOT_YET, NO_ARTIFACT_YET
     if not best or (wait and tuning["HyperParameterTuningJobStatus"] != "Completed"):
         raise ActionFailed(
             f"tuning job {job} {tuning['HyperParameterTuningJobStatus'].lower()}: "
@@ -143,7 +144,7 @@ def approved_artifact(client: Client, group: str, wait: bool) -> str:
     if artifact := baseline_artifact(client, group, wait):
         return artifact
     if not wait:
-        return NOT_YET
+        return NO_ARTIFACT_YET
     runs = [summary.get("ModelPackageDescription", "") for summary in packages(client("sagemaker"), group)]
     raise ActionFailed(
         f"slipway:model is registry:approved, but no run in {group} is approved. Registered: "

@@ -11,7 +11,8 @@ from localaws import scalable_targets as targets
 from localaws.cloud import Call, Handler, Store, arn
 from localaws.errors import AwsError
 from localaws.sagemaker.state import SageMaker
-from localaws.scaling import DIMENSION, describe_scaling_activities
+from localaws.scalable_dimensions import INSTANCES, OF_VARIANTS
+from localaws.scaling import describe_scaling_activities
 
 
 class TargetTags(Store):
@@ -30,7 +31,7 @@ def register_scalable_target(call: Call) -> Mapping[str, Any]:
         raise targets.invalid("MinCapacity and MaxCapacity are required to register a new scalable target.")
     if low > high:
         raise targets.invalid("Maximum capacity cannot be less than minimum capacity")
-    if request["ServiceNamespace"] == "sagemaker" and request["ScalableDimension"] == DIMENSION:
+    if request["ServiceNamespace"] == "sagemaker" and request["ScalableDimension"] in OF_VARIANTS:
         _clamp(call, low, high)
     target = targets.backend(call.region).register_scalable_target(
         request["ServiceNamespace"],
@@ -105,13 +106,15 @@ def deregister_endpoint(region: str, endpoint: str) -> None:
 
 def deregister_variant(region: str, endpoint: str, variant: str) -> None:
     """An update that removes a variant takes its scalable target along."""
-    if is_target(region, endpoint, variant):
-        _deregister(region, DIMENSION, f"endpoint/{endpoint}/variant/{variant}")
+    resource = f"endpoint/{endpoint}/variant/{variant}"
+    for dimension in OF_VARIANTS:
+        if resource in targets.backend(region).targets.get(dimension, {}):
+            _deregister(region, dimension, resource)
 
 
 def is_target(region: str, endpoint: str, variant: str) -> bool:
     """Whether the variant's instance count is a registered scalable target."""
-    return f"endpoint/{endpoint}/variant/{variant}" in targets.backend(region).targets.get(DIMENSION, {})
+    return f"endpoint/{endpoint}/variant/{variant}" in targets.backend(region).targets.get(INSTANCES, {})
 
 
 def delete_scaling_policy(call: Call) -> None:

@@ -1,15 +1,26 @@
 """Rules of AWS that moto leaves out or has wrong, put into its classes.
 
-EC2's and Lambda's wait for the first request that may be theirs: moto's modules of them take long to import.
+EC2's, Lambda's and Application Auto Scaling's wait for the first request that may be theirs: moto's modules of them take
+long to import.
 """
 
 from functools import cache
 
-from localaws import cloudtrail, kms, managed_policies, oidc, s3_logging, s3_markers, s3_policy, sns
+from localaws import (
+    cloudtrail,
+    kms,
+    managed_policies,
+    oidc,
+    s3_logging,
+    s3_markers,
+    s3_policy,
+    scalable_dimensions,
+    sns,
+)
 
 
 def install() -> None:
-    """Put in all rules but EC2's and Lambda's. Doing it twice does no harm."""
+    """Put in all rules but those that wait. Doing it twice does no harm."""
     for service in (s3_logging, s3_markers, s3_policy, cloudtrail, kms, managed_policies, oidc, sns):
         service.install()
 
@@ -20,6 +31,8 @@ def before(service: str) -> None:
         _install_ec2()
     if service in ("lambda", ""):
         _install_lambda()
+    if service in ("application-autoscaling", ""):
+        scalable_dimensions.install()
 
 
 @cache

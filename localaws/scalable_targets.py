@@ -2,13 +2,14 @@
 
 from typing import Any
 
-from localaws import cloud
+from localaws import cloud, scalable_dimensions
 from localaws.cloud import Call
 from localaws.errors import AwsError
 from localaws.scaling import SERVICE
 
 
 def backend(region: str) -> Any:
+    scalable_dimensions.install()
     return cloud.backend(SERVICE, region)
 
 

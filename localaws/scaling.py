@@ -16,9 +16,9 @@ from localaws.cloud import Call, Cloud, Store, backend
 from localaws.paging import page
 from localaws.sagemaker.invocations import NAMESPACE
 from localaws.sagemaker.state import SageMaker
+from localaws.scalable_dimensions import INSTANCES
 
 SERVICE = "application-autoscaling"
-DIMENSION = "sagemaker:variant:DesiredInstanceCount"
 PERIOD_SECONDS = 60
 OUT_PERIODS = 3
 IN_PERIODS = 15
@@ -44,11 +44,11 @@ def act(cloud: Cloud, region: str) -> None:
         return
     scaling.judged = tick
     records = backend(SERVICE, region)
-    for resource, target in list(records.targets.get(DIMENSION, {}).items()):
+    for resource, target in list(records.targets.get(INSTANCES, {}).items()):
         policies = [
             policy
             for policy in list(records.policies.values())
-            if (policy.resource_id, policy.scalable_dimension) == (resource, DIMENSION)
+            if (policy.resource_id, policy.scalable_dimension) == (resource, INSTANCES)
             and policy.target_tracking_scaling_policy_configuration
         ]
         if policies:

@@ -135,7 +135,7 @@ def _run(cloud: Cloud, work: Clockwork) -> None:
         if following is None:
             changed.wait()
         else:
-            cloud.clock.wait_until(changed, following)
+            cloud.clock.wait_until(changed, following - ROUNDING_SECONDS / 2)
 
 
 def _fire(work: Clockwork, due: Iterable[tuple[float, Entry]]) -> None:

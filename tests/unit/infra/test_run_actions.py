@@ -10,6 +10,7 @@ from moto import mock_aws
 
 from infra import waiting
 from infra.run_actions import (
+    NO_ARTIFACT_YET,
     NOT_YET,
     approved_artifact,
     awaits_first_approval,
@@ -117,7 +118,7 @@ def test_nothing_approved_names_what_is_registered_and_how_to_approve_it() -> No
     with pytest.raises(ActionFailed, match=f"run {RUN}") as caught:
         approved_artifact(lambda service: sagemaker, GROUP, wait=True)
     assert "slipway promote RUN" in str(caught.value)
-    assert approved_artifact(lambda service: sagemaker, GROUP, wait=False) == NOT_YET
+    assert approved_artifact(lambda service: sagemaker, GROUP, wait=False) == NO_ARTIFACT_YET
 
 
 def test_the_best_of_a_tuning_job_is_waited_for_with_a_line_each_time_it_moves() -> None:

@@ -99,9 +99,24 @@ def test_serverless_pays_for_its_milliseconds_and_for_what_is_provisioned(aws: A
     assert seconds == round(seconds, 3)  # begun milliseconds
     assert not lines(aws, endpoint, key="Serverless:2048")
     assert not lines(aws, endpoint, key="Volume:Hosting")
+    scaling = aws.client("application-autoscaling")
+    dimension = "sagemaker:variant:DesiredProvisionedConcurrency"
+    variant = aws.client("sagemaker").describe_endpoint(EndpointName=endpoint)["ProductionVariants"][0]["VariantName"]
+    target = {
+        "ServiceNamespace": "sagemaker",
+        "ScalableDimension": dimension,
+        "ResourceId": f"endpoint/{endpoint}/variant/{variant}",
+    }
+    scaling.register_scalable_target(**target, MinCapacity=3, MaxCapacity=4)  # clamps, as for instances
+    in_service = aws.client("sagemaker").get_waiter("endpoint_in_service")
+    in_service.wait(EndpointName=endpoint, WaiterConfig={"Delay": 1})
+    step(aws, HOUR)
+    assert quantity(aws, endpoint, "ServerlessProvisioned:2048") == 5 * HOUR
     gone(aws, endpoint)
     step(aws, HOUR)
-    assert quantity(aws, endpoint, "ServerlessProvisioned:2048") == 2 * HOUR
+    assert quantity(aws, endpoint, "ServerlessProvisioned:2048") == 5 * HOUR
+    found = scaling.describe_scalable_targets(ServiceNamespace="sagemaker", ScalableDimension=dimension)
+    assert found["ScalableTargets"] == []
 
 
 def test_payloads_count_in_both_directions(aws: Aws, image: str) -> None:
