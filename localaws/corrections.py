@@ -1,7 +1,7 @@
 """Rules of AWS that moto leaves out or has wrong, put into its classes.
 
-EC2's, Lambda's and Application Auto Scaling's wait for the first request that may be theirs: moto's modules of them take
-long to import.
+EC2's, Lambda's and Application Auto Scaling's wait for the first request that may be theirs: moto's modules of them
+take long to import.
 """
 
 from functools import cache
