@@ -77,6 +77,7 @@ def dead_process() -> int:
     return process.pid
 
 
+@pytest.mark.rehearsal
 def test_a_pull_request_from_its_preview_to_its_end(bootstrapped: Checkout, github: FakeGitHub, tmp_path: Path) -> None:
     report = tmp_path / "report.md"
     preview = ("slipway", "ci", "preview", "--stack", "local-ci", "--comment", "7")

@@ -42,7 +42,7 @@ def test_the_targets_of_make_exist() -> None:
 def test_commands_that_need_an_account_have_the_options_they_are_given(line: str, pulumi_bin: Path) -> None:
     program, *words = line.split()
     folder = pulumi_bin if program == "pulumi" else Path(sys.prefix) / "bin"
-    verbs = [word for word in words if re.fullmatch(r"init|preview|up|verify|invoke|down", word)]
+    verbs = [word for word in words if re.fullmatch(r"init|preflight|cost|preview|up|verify|invoke|down", word)]
     done = subprocess.run([folder / program, *verbs, "--help"], capture_output=True, text=True, check=True)
     for option in (word for word in words if word.startswith("--")):
         assert option in done.stdout

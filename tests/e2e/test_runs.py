@@ -18,6 +18,7 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
 
 
+@pytest.mark.rehearsal
 def test_train_again_promote_and_go_back(running: Checkout) -> None:
     running.configure(training=QUICK)
     done = running.shell("\n".join(blocks("sh")))
