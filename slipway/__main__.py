@@ -15,12 +15,12 @@ import typer
 from slipway.ci.cli import ci
 from slipway.errors import FAILED, SlipwayError
 from slipway.export.cli import export
-from slipway.money_verbs import app as money_verbs
 from slipway.options import AsJson, StackName, out, print_json
-from slipway.preflight_verb import app as preflight_verb
-from slipway.run_verbs import app as run_verbs
-from slipway.spending_verbs import app as spending_verbs
-from slipway.teardown_verbs import app as teardown_verbs
+from slipway.verbs.money import app as money_verbs
+from slipway.verbs.preflight import app as preflight_verbs
+from slipway.verbs.runs import app as run_verbs
+from slipway.verbs.spending import app as spending_verbs
+from slipway.verbs.teardown import app as teardown_verbs
 
 app = typer.Typer(
     help="From a PyTorch model to an autoscaling SageMaker endpoint: everything besides `pulumi up`.",
@@ -36,7 +36,7 @@ app.add_typer(run_verbs)
 app.add_typer(teardown_verbs)
 app.add_typer(money_verbs)
 app.add_typer(spending_verbs)
-app.add_typer(preflight_verb)
+app.add_typer(preflight_verbs)
 
 
 @app.command()

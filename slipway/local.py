@@ -30,7 +30,7 @@ STOP_TIMEOUT_SECONDS = 15.0
 FAKE_KEY = "localaws"
 DEFAULT_REGION = "eu-west-1"
 PRICES = Path(__file__).with_name("prices") / "book.json"
-QUOTAS = Path(__file__).with_name("quotas.json")
+QUOTAS = Path(__file__).parent / "preflight" / "quotas.json"
 STRAY_SETTINGS = (
     "AWS_PROFILE",
     "AWS_DEFAULT_PROFILE",

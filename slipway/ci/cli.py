@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 from slipway.errors import REFUSED, SlipwayError
-from slipway.money_options import Max, MaxOf
 from slipway.options import StackName
 from slipway.options import out as console
+from slipway.verbs.limits import Max, MaxOf
 
 ci = typer.Typer(help="The stages of CI/CD; they run on a laptop just as well.", no_args_is_help=True)
 pull_request = typer.Typer(help="A stack of its own for a pull request.", no_args_is_help=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 FORMAT = 1
-FILE = Path(__file__).resolve().parent.parent / "quotas.json"
+FILE = Path(__file__).with_name("quotas.json")
 SERVICE = "sagemaker"
 
 

@@ -12,7 +12,7 @@ from tests.unit.localaws.aws import ECHO_SERVER, REPOSITORY_ROOT, Aws, running
 from tests.unit.localaws.hosting import config, model, serverless, serving, variant
 from tests.unit.localaws.test_tuning import tune
 
-FILE = REPOSITORY_ROOT / "slipway" / "quotas.json"
+FILE = REPOSITORY_ROOT / "slipway" / "preflight" / "quotas.json"
 TYPES = json.loads(FILE.read_text())["types"]
 TRAINING, SPOT = TYPES["ml.m5.large"]["Training"][0], TYPES["ml.m5.large"]["SpotTraining"][0]
 HOSTING, TRANSFORM = TYPES["ml.m5.large"]["Hosting"][0], TYPES["ml.m5.large"]["BatchTransform"][0]

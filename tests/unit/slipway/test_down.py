@@ -20,7 +20,7 @@ from slipway.teardown import arns, recorded, removal, worth
 from slipway.teardown.contents import empty_bucket
 from slipway.teardown.removal import REMOVERS, in_order, remove_all
 from slipway.teardown.worth import PRICED, Worth, in_words, total, usd
-from slipway.teardown_verbs import confirm, is_prod, refuse_living
+from slipway.verbs.teardown import confirm, is_prod, refuse_living
 
 REGION = "eu-west-1"
 

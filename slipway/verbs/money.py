@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from slipway.errors import REFUSED, USAGE, SlipwayError
-from slipway.money_options import Max, MaxOf
 from slipway.options import AsJson, StackName, out, print_json
+from slipway.verbs.limits import Max, MaxOf
 
 if TYPE_CHECKING:
     from datetime import date
