@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from localaws.pulumi_provider.install import install, installed_script, script
 from tests.e2e.provider.conftest import Project
 
@@ -54,6 +56,7 @@ def _write(project: Project, **replacements: str) -> None:
     project.program(text)
 
 
+@pytest.mark.rehearsal
 def test_life_of_a_stack(project: Project) -> None:
     item = project.folder / "item.txt"
     item.write_text("first")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.e2e.provider.conftest import Project
 
 PROGRAM = """
@@ -37,6 +39,7 @@ def set_to(project: Project, *, variant: str = "a", mode: str = "real_time") -> 
     project.environment.update(VARIANT=variant, MODE=mode)
 
 
+@pytest.mark.rehearsal
 def test_another_mode_makes_the_endpoint_anew_under_its_name_and_leaves_nothing(project: Project) -> None:
     project.program(PROGRAM)
     set_to(project)
